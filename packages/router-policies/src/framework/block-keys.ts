@@ -1,0 +1,12 @@
+/**
+ * Prefix-chained identities of a prompt's blocks, front to back, as pairs of 32-bit integers: equal pairs mean equal
+ * blocks with equal whole prefixes. The host makes them (the EPP hashes tokens, the simulator uses the trace's ids);
+ * a policy only compares them.
+ *
+ * The arrays are the maker's scratch: valid until its next call, and possibly longer than `length`.
+ */
+export interface BlockKeys {
+  length: number;
+  hi: Int32Array;
+  lo: Int32Array;
+}

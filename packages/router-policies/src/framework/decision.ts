@@ -1,0 +1,85 @@
+import type { Endpoint } from "./endpoint.ts";
+
+/** Why a request was turned away; the header `x-llm-d-request-dropped-reason` has these words. */
+export type DropReason = "rejected-saturated" | "rejected-no-endpoints" | "rejected-ttl-expired" | "rejected-shutting-down";
+
+/** The endpoints that one profile chose, best first. */
+export interface ProfileResult {
+  readonly profile: string;
+  readonly targets: readonly Endpoint[];
+}
+
+export interface Dispatched {
+  readonly kind: "dispatched";
+  /**
+   * Names the request in later calls (`responseStarted`, `responseEnded`) until it has ended. A small integer that is
+   * reused, so that plugins keep per-request state in arrays.
+   */
+  readonly ticket: number;
+  /** Where the request goes: the primary profile's targets, best first, at least one. */
+  readonly targets: readonly Endpoint[];
+  /** Each profile that ran and succeeded. */
+  readonly profiles: readonly ProfileResult[];
+  readonly record?: DecisionRecord;
+}
+
+export interface Rejected {
+  readonly kind: "rejected";
+  /** HTTP status of the answer. */
+  readonly status: number;
+  readonly reason?: DropReason;
+  readonly message: string;
+  readonly record?: DecisionRecord;
+}
+
+export interface Queued {
+  readonly kind: "queued";
+}
+
+export type Decision = Dispatched | Rejected | Queued;
+
+/** Why a request went where it went: the same JSON in the simulator and in the EPP. */
+export interface DecisionRecord {
+  readonly requestId: string | number;
+  readonly timeUs: number;
+  readonly promptTokens: number;
+  readonly outcome: "dispatched" | "rejected" | "queued";
+  /** Addresses of the targets, best first. */
+  readonly targets: readonly string[];
+  readonly reason?: string;
+  readonly profiles: readonly ProfileRecord[];
+  /** Milliseconds-free: ages are in microseconds. One entry per candidate before any filter. */
+  readonly candidates: readonly CandidateRecord[];
+}
+
+export interface CandidateRecord {
+  readonly endpoint: string;
+  readonly waitingQueueSize: number;
+  readonly runningRequestsSize: number;
+  readonly kvCacheUsageFraction: number;
+  /** Age of the metrics; null before the first scrape. */
+  readonly metricsAgeUs: number | null;
+  readonly inFlightRequests?: number;
+}
+
+export interface ProfileRecord {
+  readonly profile: string;
+  readonly primary: boolean;
+  /** Filters in the order they ran. */
+  readonly filters: readonly { readonly filter: string; readonly dropped: readonly string[]; readonly why?: string }[];
+  readonly scorers: readonly {
+    readonly scorer: string;
+    readonly weight: number;
+    /** Raw score (before clamp) by endpoint name. */
+    readonly scores: Readonly<Record<string, number>>;
+    /** The facts the score came from, e.g. matched blocks, by endpoint name. */
+    readonly facts?: Readonly<Record<string, string | number>>;
+  }[];
+  readonly totals: Readonly<Record<string, number>>;
+  readonly picker: string;
+  /** Endpoints that shared the best total, when the picker had to break a tie. */
+  readonly tied: readonly string[];
+  readonly picked: readonly string[];
+  /** Best total minus the best total of an endpoint that was not picked; null with a single candidate. */
+  readonly margin: number | null;
+}

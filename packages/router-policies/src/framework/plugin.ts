@@ -1,0 +1,166 @@
+import type { z } from "zod";
+import type { DataKey, DataKind, DataKinds } from "./data.ts";
+import type { ProfileResult } from "./decision.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { RandomSource } from "./random.ts";
+import type { InferenceRequest } from "./request.ts";
+
+/** What a plugin is given when it is built. */
+export interface PluginContext {
+  /** The plugin's name in the configuration (its type unless named). */
+  readonly name: string;
+  /** The host's stream for this plugin. */
+  readonly random: RandomSource;
+  /** Departs from upstream's quirks where upstream contradicts its own contract (docs/architecture.md lists each). */
+  readonly strict: boolean;
+  /** The object that the named producer fills; only for keys that the plugin declared. */
+  data<K extends DataKind>(kind: K, producer: string): DataKinds[K];
+}
+
+/** Keeps the endpoints that may serve the request. */
+export interface Filter {
+  /** Returns `endpoints` itself when it drops nothing; never changes it. */
+  filter(request: InferenceRequest, endpoints: readonly Endpoint[], nowUs: number): readonly Endpoint[];
+}
+
+/** Rates candidates. */
+export interface Scorer {
+  /** Writes `scores[i]` in [0, 1] for each `endpoints[i]`; entries arrive as 0. */
+  score(request: InferenceRequest, endpoints: readonly Endpoint[], scores: Float64Array, nowUs: number): void;
+  /** What a score came from, for explain records; called only when a record is made, right after `score`. */
+  facts?(endpoint: Endpoint): string | number;
+}
+
+/** Chooses among scored candidates. */
+export interface Picker {
+  /** Picked endpoints, best first; at least one. `totals[i]` belongs to `endpoints[i]`. */
+  pick(
+    request: InferenceRequest,
+    endpoints: readonly Endpoint[],
+    totals: Float64Array,
+    nowUs: number,
+  ): readonly Endpoint[];
+}
+
+/** Says which profiles run, and which one's choice is the answer. */
+export interface ProfileHandler {
+  /** Names of profiles to run next, given those that ran (null = failed); empty = done. */
+  pick(
+    request: InferenceRequest,
+    profiles: readonly string[],
+    results: ReadonlyMap<string, ProfileResult | null>,
+  ): readonly string[];
+  /** The primary profile; undefined when the request cannot be served. */
+  primary(results: ReadonlyMap<string, ProfileResult | null>): string | undefined;
+}
+
+/** Computes data before filters and scorers run. */
+export interface Producer {
+  produce(request: InferenceRequest, endpoints: readonly Endpoint[], nowUs: number): void;
+}
+
+/** A change of an endpoint's KV cache, in the router's own block keys. */
+export interface KvEvent {
+  readonly type: "stored" | "removed" | "cleared";
+  /** Tier, lower case: `gpu`, `cpu`, … */
+  readonly medium: string;
+  /** Block size of the keys. */
+  readonly blockSizeTokens: number;
+  /** Absent for `cleared`. Scratch of the host. */
+  readonly keys?: import("./block-keys.ts").BlockKeys;
+}
+
+/** Things that happen around a decision; any plugin may have any of these. */
+export interface Hooks {
+  /** After the picker: the request is about to go to `profiles[primary].targets[0]`. */
+  preRequest?(
+    request: InferenceRequest,
+    ticket: number,
+    primary: ProfileResult,
+    profiles: readonly ProfileResult[],
+    nowUs: number,
+  ): void;
+  /** First chunk of the response. */
+  responseStarted?(ticket: number, nowUs: number): void;
+  /** The response ended, for whatever reason; called once per ticket. */
+  responseEnded?(ticket: number, nowUs: number): void;
+  endpointAdded?(endpoint: Endpoint): void;
+  endpointRemoved?(endpoint: Endpoint): void;
+  kvEvent?(endpoint: Endpoint, event: KvEvent, nowUs: number): void;
+}
+
+/** A built plugin: any mix of roles. */
+export type Plugin = Partial<Filter & Scorer & Picker & Producer & ProfileHandler> & Hooks;
+
+export type PluginRole = "filter" | "scorer" | "picker" | "profile-handler" | "producer";
+
+interface DefinitionBase<P, Role extends PluginRole> {
+  readonly role: Role;
+  /** llm-d's name, or our own for a baseline. */
+  readonly type: string;
+  /** Older names that mean the same. */
+  readonly aliases?: readonly string[];
+  /** One sentence for `windtunnel policies` and the docs table. */
+  readonly summary: string;
+  readonly parameters: z.ZodType<P>;
+  /** Ignores whatever parameters are given, as upstream does for types without any. */
+  readonly ignoresParameters?: boolean;
+  readonly alpha?: boolean;
+  /** Ours: a baseline that llm-d does not have. */
+  readonly baseline?: boolean;
+  /** Reads scraped metrics: the host must keep them fresh. */
+  readonly readsMetrics?: boolean;
+  /** Wants `kvEvent` calls. */
+  readonly readsKvEvents?: boolean;
+  /** Data that other plugins must produce. */
+  requires?(parameters: P): readonly DataKey[];
+  /** Kinds of data it produces under its own name. */
+  readonly produces?: readonly DataKind[];
+}
+
+export interface FilterDefinition<P = unknown> extends DefinitionBase<P, "filter"> {
+  create(parameters: P, context: PluginContext): Filter & Hooks;
+}
+export interface ScorerDefinition<P = unknown> extends DefinitionBase<P, "scorer"> {
+  create(parameters: P, context: PluginContext): Scorer & Hooks;
+}
+export interface PickerDefinition<P = unknown> extends DefinitionBase<P, "picker"> {
+  create(parameters: P, context: PluginContext): Picker & Hooks;
+}
+export interface ProfileHandlerDefinition<P = unknown> extends DefinitionBase<P, "profile-handler"> {
+  create(parameters: P, context: PluginContext): ProfileHandler & Hooks;
+}
+export interface ProducerDefinition<P = unknown> extends DefinitionBase<P, "producer"> {
+  create(
+    parameters: P,
+    context: PluginContext,
+  ): Producer & Hooks & { readonly data: Partial<{ readonly [K in DataKind]: DataKinds[K] }> };
+}
+export type PluginDefinition =
+  | FilterDefinition<never>
+  | ScorerDefinition<never>
+  | PickerDefinition<never>
+  | ProfileHandlerDefinition<never>
+  | ProducerDefinition<never>;
+
+type Given<D extends { role: PluginRole }> = Omit<D, "role">;
+
+export const defineFilter = <P>(definition: Given<FilterDefinition<P>>): FilterDefinition<P> => ({
+  role: "filter",
+  ...definition,
+});
+export const defineScorer = <P>(definition: Given<ScorerDefinition<P>>): ScorerDefinition<P> => ({
+  role: "scorer",
+  ...definition,
+});
+export const definePicker = <P>(definition: Given<PickerDefinition<P>>): PickerDefinition<P> => ({
+  role: "picker",
+  ...definition,
+});
+export const defineProfileHandler = <P>(
+  definition: Given<ProfileHandlerDefinition<P>>,
+): ProfileHandlerDefinition<P> => ({ role: "profile-handler", ...definition });
+export const defineProducer = <P>(definition: Given<ProducerDefinition<P>>): ProducerDefinition<P> => ({
+  role: "producer",
+  ...definition,
+});

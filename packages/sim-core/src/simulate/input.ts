@@ -1,0 +1,43 @@
+import type { EndpointPickerConfig, DecisionRecord } from "@windtunnel/router-policies";
+import type { EngineProfile } from "../engine/profile.ts";
+import type { StepTimeModel } from "../engine/step-time-model.ts";
+import type { Workload } from "../workload/workload.ts";
+
+/** A pool of alike replicas. */
+export interface PoolInput {
+  readonly name: string;
+  readonly replicas: number;
+  readonly profile: EngineProfile;
+  readonly stepTime: StepTimeModel;
+  /** KV blocks of one replica, vLLM's null block included. */
+  readonly numGpuBlocks: number;
+  /** Labels of its endpoints, e.g. `llm-d.ai/role`. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Everything a run depends on: same input, same bytes out. */
+export interface SimulationInput {
+  readonly workload: Workload;
+  readonly pools: readonly PoolInput[];
+  /** Resolved router configuration, as `loadEndpointPickerConfig` gives it. */
+  readonly router: EndpointPickerConfig;
+  readonly modelName: string;
+  readonly seed: number | string;
+  readonly scrapeIntervalUs: number;
+  readonly kvEventDelayUs: number;
+  /** `plain` steps one by one and block by block: the reference that the fast path is tested against. */
+  readonly path?: "fast" | "plain";
+  /** Sampling interval of the time series; absent = none. */
+  readonly seriesIntervalUs?: number;
+  /** Rows whose routing decision is recorded; absent = none. */
+  readonly recordDecision?: (row: number) => boolean;
+}
+
+/** How the caller follows and stops a run. */
+export interface SimulationControl {
+  /** Asked every few thousand events; true ends the run with what it has. */
+  readonly shouldStop?: () => boolean;
+  /** Called every few thousand events. */
+  readonly onProgress?: (progress: { readonly nowUs: number; readonly ended: number; readonly total: number }) => void;
+  readonly onDecision?: (row: number, record: DecisionRecord) => void;
+}

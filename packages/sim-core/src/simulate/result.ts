@@ -1,0 +1,79 @@
+/** How a request ended. */
+export const Outcome = {
+  /** Still under way or not sent when the run was stopped. */
+  unfinished: 0,
+  completed: 1,
+  /** The router turned it away. */
+  rejected: 2,
+  /** Prompt longer than the model allows, or than the replica's whole KV cache. */
+  refusedTooLong: 3,
+} as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+/** One row per request, in the workload's order. Times are integer microseconds, NaN where the thing never happened. */
+export interface RequestColumns {
+  readonly count: number;
+  readonly promptTokens: Int32Array;
+  /** Tokens that were generated (asked for, less what the model's length cut off). */
+  readonly outputTokens: Int32Array;
+  /** When the request reached the router. */
+  readonly arrivalUs: Float64Array;
+  /** Start of the first step that computed it. */
+  readonly scheduledUs: Float64Array;
+  readonly firstTokenUs: Float64Array;
+  readonly finishUs: Float64Array;
+  /** Index of the replica over all pools, -1 for none. */
+  readonly replica: Int32Array;
+  /** Prompt tokens found in the prefix cache at first admission. */
+  readonly cachedTokens: Int32Array;
+  readonly preemptions: Uint16Array;
+  /** An Outcome each. */
+  readonly outcome: Uint8Array;
+}
+
+/** What one replica did. */
+export interface ReplicaSummary {
+  readonly name: string;
+  readonly pool: string;
+  readonly steps: number;
+  readonly busyUs: number;
+  readonly completed: number;
+  readonly prefillTokens: number;
+  readonly decodeTokens: number;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly preemptions: number;
+  readonly evictedBlocks: number;
+  readonly peakRunning: number;
+  readonly peakWaiting: number;
+  readonly peakKvUsageFraction: number;
+}
+
+/** Gauges of all replicas at a common grid of times: value of replica r at sample s is `field[s * replicas + r]`. */
+export interface Series {
+  readonly intervalUs: number;
+  readonly samples: number;
+  readonly replicas: number;
+  readonly running: Float64Array;
+  readonly waiting: Float64Array;
+  readonly kvUsageFraction: Float64Array;
+}
+
+/** Counts of inter-token gaps in logarithmic buckets: exact counts, widths of 1/64 octave (about 1 %). */
+export interface ItlHistogram {
+  readonly counts: Float64Array;
+  /** Lower edge of a bucket in microseconds. */
+  readonly bucketLowUs: (bucket: number) => number;
+}
+
+export interface SimulationResult {
+  readonly requests: RequestColumns;
+  readonly replicas: readonly ReplicaSummary[];
+  readonly itl: ItlHistogram;
+  readonly series?: Series;
+  /** Time of the last event. */
+  readonly endUs: number;
+  readonly events: number;
+  /** True when the caller stopped it. */
+  readonly stopped: boolean;
+}
