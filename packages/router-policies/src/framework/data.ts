@@ -45,4 +45,3 @@ export interface DataKey {
   /** A missing optional datum only warns. */
   readonly optional?: boolean;
 }
-

@@ -1,7 +1,11 @@
 import type { Endpoint } from "./endpoint.ts";
 
 /** Why a request was turned away; the header `x-llm-d-request-dropped-reason` has these words. */
-export type DropReason = "rejected-saturated" | "rejected-no-endpoints" | "rejected-ttl-expired" | "rejected-shutting-down";
+export type DropReason =
+  | "rejected-saturated"
+  | "rejected-no-endpoints"
+  | "rejected-ttl-expired"
+  | "rejected-shutting-down";
 
 /** The endpoints that one profile chose, best first. */
 export interface ProfileResult {

@@ -19,7 +19,7 @@ export interface PluginContext {
 
 /** Keeps the endpoints that may serve the request. */
 export interface Filter {
-  /** Returns `endpoints` itself when it drops nothing; never changes it. */
+  /** Returns `endpoints` itself when it drops nothing; never changes it. May be scratch, valid until its next call. */
   filter(request: InferenceRequest, endpoints: readonly Endpoint[], nowUs: number): readonly Endpoint[];
 }
 
@@ -33,17 +33,24 @@ export interface Scorer {
 
 /** Chooses among scored candidates. */
 export interface Picker {
-  /** Picked endpoints, best first; at least one. `totals[i]` belongs to `endpoints[i]`. */
+  /**
+   * Picked endpoints, best first; at least one. `totals[i]` belongs to `endpoints[i]`. The answer may be the picker's
+   * scratch, valid until its next call.
+   */
   pick(
     request: InferenceRequest,
     endpoints: readonly Endpoint[],
     totals: Float64Array,
     nowUs: number,
   ): readonly Endpoint[];
+  /** The endpoints among which it had to choose by chance or turn; called only when a record is made, before any hook. */
+  tied?(endpoints: readonly Endpoint[], totals: Float64Array): readonly Endpoint[];
 }
 
 /** Says which profiles run, and which one's choice is the answer. */
 export interface ProfileHandler {
+  /** Set by a handler that always runs its only profile once and answers with it: the router then skips asking. */
+  readonly onlyProfile?: true;
   /** Names of profiles to run next, given those that ran (null = failed); empty = done. */
   pick(
     request: InferenceRequest,
@@ -52,6 +59,12 @@ export interface ProfileHandler {
   ): readonly string[];
   /** The primary profile; undefined when the request cannot be served. */
   primary(results: ReadonlyMap<string, ProfileResult | null>): string | undefined;
+}
+
+/** Measures how full the pool is, for admission. */
+export interface SaturationDetector {
+  /** 0 = idle, 1 and more = saturated. */
+  saturation(endpoints: readonly Endpoint[], nowUs: number): number;
 }
 
 /** Computes data before filters and scorers run. */
@@ -90,7 +103,7 @@ export interface Hooks {
 }
 
 /** A built plugin: any mix of roles. */
-export type Plugin = Partial<Filter & Scorer & Picker & Producer & ProfileHandler> & Hooks;
+export type Plugin = Partial<Filter & Scorer & Picker & Producer & ProfileHandler & SaturationDetector> & Hooks;
 
 export type PluginRole = "filter" | "scorer" | "picker" | "profile-handler" | "producer";
 
@@ -110,6 +123,10 @@ interface DefinitionBase<P, Role extends PluginRole> {
   readonly baseline?: boolean;
   /** Reads scraped metrics: the host must keep them fresh. */
   readonly readsMetrics?: boolean;
+  /** Declares the scraped metrics as data, as upstream does: loading fails when no extractor provides them. */
+  readonly requiresExtractor?: boolean;
+  /** Its answer depends on the order of the candidates, by contract. */
+  readonly orderDependent?: boolean;
   /** Wants `kvEvent` calls. */
   readonly readsKvEvents?: boolean;
   /** Data that other plugins must produce. */
@@ -119,7 +136,9 @@ interface DefinitionBase<P, Role extends PluginRole> {
 }
 
 export interface FilterDefinition<P = unknown> extends DefinitionBase<P, "filter"> {
-  create(parameters: P, context: PluginContext): Filter & Hooks;
+  /** Gives the endpoints in an order of its own, by contract. */
+  readonly reorders?: boolean;
+  create(parameters: P, context: PluginContext): Filter & Partial<Scorer & SaturationDetector> & Hooks;
 }
 export interface ScorerDefinition<P = unknown> extends DefinitionBase<P, "scorer"> {
   create(parameters: P, context: PluginContext): Scorer & Hooks;

@@ -1,0 +1,30 @@
+import { z } from "zod";
+import type { Endpoint } from "../framework/endpoint.ts";
+import { defineFilter, type FilterDefinition } from "../framework/plugin.ts";
+import { keepWhere } from "./keep.ts";
+
+/** The pod label that says which stages an endpoint serves. */
+const ROLE_LABEL = "llm-d.ai/role";
+
+/** A filter by role label. Source: llm-d-router `filter/bylabel`, roles. */
+export function defineRoleFilter(
+  stage: string,
+  roles: readonly string[],
+  keepsUnlabelled: boolean,
+): FilterDefinition<Record<string, never>> {
+  const unlabelled = keepsUnlabelled ? ", or none" : "";
+  return defineFilter({
+    type: `${stage}-filter`,
+    summary: `Keeps endpoints whose ${ROLE_LABEL} is ${roles.join(", ")}${unlabelled}.`,
+    parameters: z.strictObject({}),
+    ignoresParameters: true,
+    create() {
+      const scratch: Endpoint[] = [];
+      const keeps = (endpoint: Endpoint): boolean => {
+        const role = endpoint.labels[ROLE_LABEL];
+        return role === undefined ? keepsUnlabelled : roles.includes(role);
+      };
+      return { filter: (_request, endpoints) => keepWhere(endpoints, scratch, keeps) };
+    },
+  });
+}

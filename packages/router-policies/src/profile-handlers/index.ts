@@ -1,0 +1,1 @@
+export { singleProfileHandler } from "./single-profile-handler.ts";
