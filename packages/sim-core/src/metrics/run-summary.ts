@@ -1,0 +1,94 @@
+import { z } from "zod";
+
+const seconds = z.number().nullable();
+const distribution = z.strictObject({
+  count: z.number().int().meta({ description: "Values that went in" }),
+  meanSeconds: seconds,
+  p50Seconds: seconds,
+  p90Seconds: seconds,
+  p95Seconds: seconds,
+  p99Seconds: seconds,
+  maxSeconds: seconds,
+});
+
+const number = (description: string) => z.number().nullable().meta({ description });
+
+const requestBlock = {
+  requests: z
+    .strictObject({
+      total: z.number().int(),
+      completed: z.number().int(),
+      rejected: z.number().int().meta({ description: "Turned away by the router" }),
+      refusedTooLong: z.number().int().meta({ description: "Longer than the model or the whole KV cache allows" }),
+      unfinished: z.number().int().meta({ description: "Still under way, or not sent, when the run was stopped" }),
+    })
+    .meta({ description: "Requests by outcome" }),
+  latency: z
+    .strictObject({
+      ttft: distribution,
+      tpot: distribution,
+      ntpot: distribution,
+      e2e: distribution,
+      queueTime: distribution,
+    })
+    .meta({ description: "Quantiles by linear interpolation between order statistics" }),
+  requestsPerSecond: number("Completed requests per second, drain included"),
+  goodputRequestsPerSecond: number("Completed requests per second that meet every SLO they carry"),
+  sloAttainmentFraction: number("Share of ended requests that meet every SLO they carry"),
+  outputTokensPerSecond: number("Generated tokens per second"),
+  totalTokensPerSecond: number("Prompt and generated tokens per second"),
+  prefixHitFraction: number("Prompt tokens found in the prefix cache, of those scheduled"),
+  promptTokens: z.number().meta({ description: "Of completed requests" }),
+  outputTokens: z.number().meta({ description: "Of completed requests" }),
+  prefixHitTokens: z.number().meta({ description: "Prompt tokens found in the prefix cache (HBM)" }),
+  preemptions: z.number(),
+  missing: z
+    .record(z.string(), z.string())
+    .meta({ description: "Why a field of this block is null, by field. No data is never a pass." }),
+};
+
+const hardwareBlock = {
+  replicas: z.number().int(),
+  utilisationFraction: number("Share of replica time in which a step runs"),
+  costUsd: number("Price of every accelerator over the span"),
+  costPerMillionTokensUsd: number("Cost per million prompt and generated tokens"),
+  costPerMillionOutputTokensUsd: number("Cost per million generated tokens"),
+  energyJoules: number("Accelerators only"),
+  energyJoulesPerToken: number("Energy per prompt or generated token"),
+};
+
+/** The schema of a run's summary, printed by `windtunnel schema RunSummary`. */
+export const runSummarySchema = z
+  .strictObject({
+    $schema: z.string(),
+    apiVersion: z.literal("windtunnel.dev/v1alpha1"),
+    kind: z.literal("RunSummary"),
+    version: z.string().meta({ description: "Version of windtunnel" }),
+    simulated: z.literal(true).meta({ description: "These are predictions, not measurements" }),
+    scenario: z.string(),
+    policy: z.string().meta({ description: "Preset or file of the router's configuration" }),
+    seed: z.union([z.number(), z.string()]),
+    partial: z.boolean().meta({ description: "True when the run was stopped before its end" }),
+    inputs: z
+      .array(z.strictObject({ path: z.string(), sha256: z.string() }))
+      .meta({ description: "Files that the run read" }),
+    spanSeconds: z.number().meta({ description: "First arrival to last finish, simulated time" }),
+    fleet: z.strictObject({
+      ...requestBlock,
+      latency: requestBlock.latency.extend({ itl: distribution }),
+      ...hardwareBlock,
+    }),
+    pools: z.array(z.strictObject({ name: z.string(), accelerator: z.string(), ...requestBlock, ...hardwareBlock })),
+    classes: z.array(z.strictObject({ name: z.string(), ...requestBlock })),
+  })
+  .meta({
+    id: "RunSummary",
+    title: "RunSummary",
+    description: "What a simulated run measured; SI units, named in each field",
+  });
+
+/** What a run measured; SI units, named in each field. */
+export type RunSummary = z.infer<typeof runSummarySchema>;
+export type FleetSummary = RunSummary["fleet"];
+export type PoolSummary = RunSummary["pools"][number];
+export type ClassSummary = RunSummary["classes"][number];

@@ -1,0 +1,161 @@
+import type { SimulationInput } from "../simulate/input.ts";
+import type { RequestColumns, SimulationResult } from "../simulate/result.ts";
+import type { WorkloadClass } from "../workload/workload.ts";
+import type { LatencyMetric, ScalarField, ScalarMetric } from "./definitions.ts";
+import { GAP_METRIC, HARDWARE_SCALARS, LATENCY_METRICS, REQUEST_SCALARS } from "./definitions.ts";
+import type { Distribution } from "./distribution.ts";
+import { distributionOf, distributionOfHistogram } from "./distribution.ts";
+import type { ClassSummary, FleetSummary, PoolSummary, RunSummary } from "./run-summary.ts";
+import type { ReplicaHardware, ScopeTotals } from "./scope.ts";
+import { addRow, emptyTotals, spanUs } from "./scope.ts";
+
+/** What a summary says of a run besides its results. */
+export interface RunFacts {
+  readonly version: string;
+  readonly scenario: string;
+  readonly policy: string;
+  readonly inputs: readonly { readonly path: string; readonly sha256: string }[];
+  readonly input: Pick<SimulationInput, "workload" | "pools" | "seed">;
+  /** Of one replica of each pool, in the pools' order. */
+  readonly hardware: readonly (ReplicaHardware & { readonly accelerator: string })[];
+}
+
+/** The fleet, or the pool or class with this index. */
+type Membership = (row: number) => boolean;
+
+/** Summarises a run: the fleet, each pool, each class. */
+export function summarise(facts: RunFacts, result: SimulationResult): RunSummary {
+  const span = spanUs(result.requests, result.stopped, result.endUs);
+  const { fleet, pools, classes } = totalsOf(facts, result, span);
+  const scratch = new Float64Array(result.requests.count);
+  const poolOf = poolOfReplica(facts);
+  const classOf = facts.input.workload.classOf;
+  const single = facts.input.pools.length === 1 && pools[0]!.outcomes.total === fleet.outcomes.total;
+  const fleetBlock = requestBlock(result.requests, fleet, () => true, scratch);
+  const itl = distributionOfHistogram(result.itl, fleet.gaps > 0 ? fleet.decodeUs / fleet.gaps : Number.NaN);
+  if (itl.count === 0) fleetBlock.missing["latency.itl"] = GAP_METRIC.noData;
+  return {
+    $schema: "https://windtunnel.dev/schemas/v1alpha1/RunSummary.json",
+    apiVersion: "windtunnel.dev/v1alpha1",
+    kind: "RunSummary",
+    version: facts.version,
+    simulated: true,
+    scenario: facts.scenario,
+    policy: facts.policy,
+    seed: facts.input.seed,
+    partial: result.stopped,
+    inputs: facts.inputs.map(({ path, sha256 }) => ({ path, sha256 })),
+    spanSeconds: span / 1e6,
+    fleet: withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet) satisfies FleetSummary,
+    pools: facts.input.pools.map((pool, index): PoolSummary => {
+      const block = single
+        ? { ...fleetBlock, missing: { ...fleetBlock.missing } }
+        : requestBlock(
+            result.requests,
+            pools[index]!,
+            (row) => poolOf[result.requests.replica[row]!] === index,
+            scratch,
+          );
+      delete block.missing["latency.itl"];
+      const { name } = pool;
+      return { name, accelerator: facts.hardware[index]!.accelerator, ...withHardware(block, pools[index]!) };
+    }),
+    classes: (facts.input.workload.classes ?? []).map(
+      ({ name }, index): ClassSummary => ({
+        name,
+        ...requestBlock(result.requests, classes[index]!, (row) => (classOf?.[row] ?? 0) === index, scratch),
+      }),
+    ),
+  };
+}
+
+function poolOfReplica(facts: RunFacts): number[] {
+  return facts.input.pools.flatMap((pool, index) => Array.from({ length: pool.replicas }, () => index));
+}
+
+function totalsOf(facts: RunFacts, result: SimulationResult, span: number) {
+  const { workload, pools: poolInputs } = facts.input;
+  const classFacts: readonly WorkloadClass[] = workload.classes ?? [];
+  const fleet = emptyTotals(span);
+  const pools = poolInputs.map(() => emptyTotals(span));
+  const classes = classFacts.map(() => emptyTotals(span));
+  const poolOf = poolOfReplica(facts);
+  const { requests, replicas } = result;
+  for (let row = 0; row < requests.count; row++) {
+    const classIndex = workload.classOf?.[row] ?? 0;
+    const slo = classFacts[classIndex];
+    addRow(fleet, requests, row, slo);
+    const pool = pools[poolOf[requests.replica[row]!] ?? -1];
+    if (pool) addRow(pool, requests, row, slo);
+    if (slo) addRow(classes[classIndex]!, requests, row, slo);
+  }
+  for (const [replica, { busyUs }] of replicas.entries()) {
+    const pool = poolOf[replica] ?? -1;
+    const hardware = facts.hardware[pool];
+    if (hardware === undefined) continue;
+    for (const totals of [fleet, pools[pool]!]) {
+      totals.replicas++;
+      totals.busyUs += busyUs;
+      totals.accelerators.push({ ...hardware, busyUs });
+    }
+  }
+  return { fleet, pools, classes };
+}
+
+function requestBlock(requests: RequestColumns, totals: ScopeTotals, member: Membership, scratch: Float64Array) {
+  const missing: Record<string, string> = {};
+  const latency = (metric: LatencyMetric): Distribution => {
+    const count = gather(requests, metric, member, scratch);
+    if (count === 0) missing[`latency.${metric.field}`] = metric.noData;
+    return distributionOf(scratch, count);
+  };
+  const [ttft, tpot, ntpot, e2e, queueTime] = LATENCY_METRICS.map(latency) as FiveOf<Distribution>;
+  return {
+    requests: totals.outcomes,
+    latency: { ttft, tpot, ntpot, e2e, queueTime },
+    ...(scalars(REQUEST_SCALARS, totals, missing) as RequestScalars),
+    promptTokens: totals.promptTokens,
+    outputTokens: totals.outputTokens,
+    prefixHitTokens: totals.prefixHitTokens,
+    preemptions: totals.preemptions,
+    missing,
+  };
+}
+
+type FiveOf<T> = [T, T, T, T, T];
+type Scalars<Field extends ScalarField> = { [F in Field]: number | null };
+type HardwareScalarField =
+  | "utilisationFraction"
+  | "costUsd"
+  | "costPerMillionTokensUsd"
+  | "costPerMillionOutputTokensUsd"
+  | "energyJoules"
+  | "energyJoulesPerToken";
+type RequestScalars = Scalars<Exclude<ScalarField, HardwareScalarField>>;
+
+function withHardware<Block extends { missing: Record<string, string> }>(block: Block, totals: ScopeTotals) {
+  const { missing } = block;
+  const values = scalars(HARDWARE_SCALARS, totals, missing) as Scalars<HardwareScalarField>;
+  return { ...block, replicas: totals.replicas, ...values };
+}
+
+function scalars(metrics: readonly ScalarMetric[], totals: ScopeTotals, missing: Record<string, string>) {
+  const values: Partial<Record<ScalarField, number | null>> = {};
+  for (const metric of metrics) {
+    const value = metric.compute(totals);
+    values[metric.field] = Number.isFinite(value) ? value : null;
+    if (!Number.isFinite(value)) missing[metric.field] = metric.noData;
+  }
+  return values;
+}
+
+/** Puts the values of a scope's rows that have one in `out`; returns how many. */
+function gather(requests: RequestColumns, metric: LatencyMetric, member: Membership, out: Float64Array): number {
+  let count = 0;
+  for (let row = 0; row < requests.count; row++) {
+    const value = metric.valueUs(requests, row);
+    if (Number.isNaN(value) || !member(row)) continue;
+    out[count++] = value;
+  }
+  return count;
+}

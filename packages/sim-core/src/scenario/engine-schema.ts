@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { bytesSchema, durationUsSchema } from "../kernel/unit-schemas.ts";
+
+const fromProfile = (description: string) => ({ description: `${description}; default: the profile's` });
+
+/** Settings of the engine, vLLM's own names; what is left out comes from the profile. */
+export const engineSchema = z
+  .strictObject({
+    profile: z.string().default("vllm-0.19").meta({ description: "Engine and version whose rules and defaults hold" }),
+    maxNumSeqs: z.int().min(1).optional().meta(fromProfile("Most sequences in a step")),
+    maxNumBatchedTokens: z.int().min(1).optional().meta(fromProfile("Token budget of a step")),
+    longPrefillTokenThreshold: z
+      .int()
+      .min(0)
+      .optional()
+      .meta(fromProfile("Most prompt tokens of one request in a step, 0 = no limit")),
+    blockSizeTokens: z.int().min(1).optional().meta(fromProfile("Tokens of a KV block")),
+    enablePrefixCaching: z.boolean().optional().meta(fromProfile("Reuse of KV blocks between requests")),
+    enableChunkedPrefill: z.boolean().optional().meta(fromProfile("Prompts may be split over steps")),
+    schedulerReserveFullIsl: z
+      .boolean()
+      .optional()
+      .meta(fromProfile("Admit a request only when blocks for its whole prompt are free")),
+    schedulingPolicy: z.enum(["fcfs", "priority"]).optional().meta(fromProfile("Order of the waiting requests")),
+    maxModelLen: z.int().min(1).optional().meta({ description: "Longest prompt + output; default: the model's" }),
+    gpuMemoryUtilization: z
+      .number()
+      .gt(0)
+      .lte(1)
+      .optional()
+      .meta(fromProfile("Fraction of accelerator memory that the engine may use")),
+    reserve: bytesSchema
+      .optional()
+      .meta({ description: "Memory per accelerator for activations and non-torch use; default 3.4GiB (fitted)" }),
+    numGpuBlocks: z
+      .int()
+      .min(2)
+      .optional()
+      .meta({ description: "KV blocks of a replica, null block included; default: derived from memory" }),
+    requestOverhead: durationUsSchema
+      .optional()
+      .meta(fromProfile("API server's time before a request reaches the scheduler")),
+  })
+  .prefault({})
+  .meta({ description: "The engine's settings" });
+
+const microseconds = z.number().min(0);
+
+/** How long a step takes. */
+export const stepTimeSchema = z
+  .discriminatedUnion("model", [
+    z.strictObject({
+      model: z.literal("roofline").meta({ description: "Roofline per operator with fitted efficiencies" }),
+    }),
+    z.strictObject({
+      model: z.literal("constant").meta({ description: "Every step takes the same time" }),
+      step: durationUsSchema.meta({ description: "Duration of a step" }),
+    }),
+    z.strictObject({
+      model: z.literal("linear").meta({ description: "base + tokens × perToken + context × perContextToken" }),
+      base: durationUsSchema.meta({ description: "Duration of a step with nothing in it" }),
+      perTokenUs: microseconds.default(0).meta({ description: "Microseconds per token computed" }),
+      perContextTokenUs: microseconds.default(0).meta({ description: "Microseconds per token attended to in decode" }),
+    }),
+  ])
+  .prefault({ model: "roofline" })
+  .meta({ description: "How long an engine step takes" });
+
+export type ScenarioEngine = z.infer<typeof engineSchema>;
+export type ScenarioStepTime = z.infer<typeof stepTimeSchema>;
