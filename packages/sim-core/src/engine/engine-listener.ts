@@ -1,0 +1,49 @@
+/** Who hears what happens to requests in an engine. Times are microseconds. */
+export interface EngineListener {
+  /** The scheduler gave the request its first tokens to compute. */
+  scheduled(slot: number, nowUs: number, cachedTokens: number): void;
+  firstToken(slot: number, nowUs: number): void;
+  preempted(slot: number): void;
+  /** Its last token came; the slot is free again after the call. */
+  finished(slot: number, nowUs: number): void;
+}
+
+/** What vLLM exports: values as of the output of the last finished step. */
+export interface EngineGauges {
+  running: number;
+  waiting: number;
+  freeBlocks: number;
+}
+
+/** Totals over a replica's life. */
+export interface EngineCounters {
+  steps: number;
+  busyUs: number;
+  prefillTokens: number;
+  decodeTokens: number;
+  preemptions: number;
+  peakRunning: number;
+  peakWaiting: number;
+  leastFreeBlocks: number;
+}
+
+/**
+ * One simulated engine as its host drives it. The host calls `run` when the time of `nextKey` has come, and before
+ * anything else that happens later.
+ */
+export interface Engine {
+  /** Key (time and phase) of the next thing it does by itself; Infinity when idle. */
+  readonly nextKey: number;
+  readonly counters: EngineCounters;
+  readonly evictedBlocks: number;
+  /** Blocks that requests can use. */
+  readonly totalBlocks: number;
+  /** A request reaches the engine; its scheduler can see it from `readyUs` on. */
+  enqueue(slot: number, nowUs: number, readyUs: number): void;
+  /** Does what `nextKey` says. `mayStart` = nothing else can happen at this very time before the next step starts. */
+  run(key: number, mayStart: boolean): void;
+  /** The gauges at a time not after the next event and not before the last one. */
+  gaugesAt(timeUs: number, into: EngineGauges): void;
+  /** Brings the KV event log forward to all steps that ended by `timeUs`. */
+  publishUntil(timeUs: number): void;
+}

@@ -1,0 +1,329 @@
+import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
+import type { Engine, EngineCounters, EngineGauges } from "./engine-listener.ts";
+import { PlainKvCache, type PlainHolding } from "./plain-kv-cache.ts";
+import type { EngineParts } from "./replica.ts";
+import { StretchClock } from "./stretch-clock.ts";
+
+/** A request as the plain engine sees it. */
+interface PlainRequest {
+  readonly slot: number;
+  readonly row: number;
+  readonly readyUs: number;
+  readonly priority: number;
+  readonly holding: PlainHolding;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  computedTokens: number;
+  generatedTokens: number;
+  lastTokenUs: number;
+  /** Its prefill is done; a preemption ends that. */
+  decoding: boolean;
+}
+
+/**
+ * The reference for `Replica`: vLLM V1's scheduler written out one step and one request at a time, in vLLM's order of
+ * statements. It shares with the fast engine only the step-time model and the anchored clock, whose closed sums both
+ * read.
+ */
+export class PlainReplica implements Engine {
+  nextKey = Infinity;
+  readonly counters: EngineCounters;
+  readonly #parts: EngineParts;
+  readonly #cache: PlainKvCache;
+  readonly #clock = new StretchClock();
+  #waiting: PlainRequest[] = [];
+  #running: PlainRequest[] = [];
+  /** Tokens that each request computes in the step in progress. */
+  #scheduled = new Map<PlainRequest, number>();
+  /** The running set for which the clock is anchored, and the steps since. */
+  #anchored: readonly PlainRequest[] | null = null;
+  #clockStep = 0;
+  #stepStartUs = 0;
+  #gauges: EngineGauges;
+  #waitingAtSchedule = 0;
+  #busy = false;
+  /** Segment → the request that is generating it. */
+  readonly #growing = new Map<number, PlainRequest>();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    const { profile } = parts;
+    this.#cache = new PlainKvCache(
+      parts.numGpuBlocks - 1,
+      profile.blockSizeTokens,
+      profile.enablePrefixCaching,
+      parts.streams,
+      parts.log,
+    );
+    this.#gauges = { running: 0, waiting: 0, freeBlocks: this.#cache.freeBlocks };
+    this.counters = {
+      steps: 0,
+      busyUs: 0,
+      prefillTokens: 0,
+      decodeTokens: 0,
+      preemptions: 0,
+      peakRunning: 0,
+      peakWaiting: 0,
+      leastFreeBlocks: this.#cache.freeBlocks,
+    };
+  }
+
+  get totalBlocks(): number {
+    return this.#cache.totalBlocks;
+  }
+
+  get evictedBlocks(): number {
+    return this.#cache.evictedBlocks;
+  }
+
+  enqueue(slot: number, nowUs: number, readyUs: number): void {
+    const { requests } = this.#parts;
+    this.#addWaiting({
+      slot,
+      row: requests.row[slot]!,
+      readyUs,
+      priority: requests.priority[slot]!,
+      holding: { findable: [], hidden: [], tokens: 0 },
+      promptTokens: requests.promptTokens[slot]!,
+      outputTokens: requests.outputTokens[slot]!,
+      computedTokens: 0,
+      generatedTokens: 0,
+      lastTokenUs: NaN,
+      decoding: false,
+    });
+    this.counters.peakWaiting = Math.max(this.counters.peakWaiting, this.#waiting.length);
+    if (!this.#busy) this.nextKey = eventKey(Math.max(nowUs, this.#waiting[0]!.readyUs), Phase.stepStart);
+  }
+
+  #addWaiting(request: PlainRequest): void {
+    this.#waiting.push(request);
+    if (this.#parts.profile.schedulingPolicy === "priority") this.#waiting.sort(byPriority);
+  }
+
+  run(key: number, mayStart: boolean): void {
+    const nowUs = keyTimeUs(key);
+    if (keyPhase(key) === Phase.stepEnd) {
+      this.#endStep(nowUs);
+      if (!mayStart) {
+        this.nextKey = eventKey(nowUs, Phase.stepStart);
+        return;
+      }
+    }
+    this.#startStep(nowUs);
+  }
+
+  /** `Scheduler.schedule`. */
+  #startStep(nowUs: number): void {
+    const { profile, stepTime } = this.#parts;
+    this.#scheduled.clear();
+    const chunks = { count: 0, completing: 0, newTokens: new Int32Array(profile.maxNumSeqs), cachedTokens: new Int32Array(profile.maxNumSeqs) };
+    if (this.#running.length === 0 && (this.#waiting.length === 0 || this.#waiting[0]!.readyUs > nowUs)) {
+      this.#busy = false;
+      this.nextKey = this.#waiting.length === 0 ? Infinity : eventKey(this.#waiting[0]!.readyUs, Phase.stepStart);
+      return;
+    }
+    this.#busy = true;
+    this.#stepStartUs = nowUs;
+    let budget = profile.maxNumBatchedTokens;
+    const { preempted, left } = this.#scheduleRunning(budget, nowUs);
+    budget = left;
+    if (!preempted) this.#scheduleWaiting(budget, nowUs);
+    this.#waitingAtSchedule = this.#waiting.filter((request) => request.readyUs <= nowUs).length;
+    let decodes = 0;
+    let contextTokens = 0;
+    for (const [request, tokens] of this.#scheduled) {
+      if (request.decoding) {
+        decodes++;
+        contextTokens += request.computedTokens + 1;
+      } else {
+        chunks.newTokens[chunks.count] = tokens;
+        chunks.cachedTokens[chunks.count++] = request.computedTokens;
+        if (request.computedTokens + tokens === numTokens(request)) chunks.completing++;
+        this.counters.prefillTokens += tokens;
+      }
+    }
+    this.counters.peakRunning = Math.max(this.counters.peakRunning, this.#running.length);
+    this.counters.leastFreeBlocks = Math.min(this.counters.leastFreeBlocks, this.#cache.freeBlocks);
+    if (chunks.count === 0 && decodes === this.#running.length && decodes > 0) {
+      const same =
+        this.#anchored !== null &&
+        this.#anchored.length === decodes &&
+        this.#anchored.every((request, index) => request === this.#running[index]);
+      if (!same) {
+        this.#clock.reset(nowUs, stepTime.decodeCurve(decodes), decodes, contextTokens);
+        this.#anchored = [...this.#running];
+        this.#clockStep = 0;
+      }
+      this.#clockStep++;
+      this.nextKey = eventKey(this.#clock.endOfUs(this.#clockStep), Phase.stepEnd);
+    } else {
+      this.#anchored = null;
+      const stepUs = stepTime.mixedStepUs(decodes, contextTokens, chunks);
+      this.nextKey = eventKey(nowUs + Math.max(1, Math.round(stepUs)), Phase.stepEnd);
+    }
+  }
+
+  #scheduleRunning(budget: number, nowUs: number): { preempted: boolean; left: number } {
+    const { profile } = this.#parts;
+    let left = budget;
+    let preempted = false;
+    let at = 0;
+    while (at < this.#running.length && left > 0) {
+      const request = this.#running[at]!;
+      let tokens = numTokens(request) - request.computedTokens;
+      if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
+      tokens = Math.min(tokens, left);
+      const blocks =
+        Math.ceil((request.computedTokens + tokens) / profile.blockSizeTokens) -
+        Math.ceil(request.computedTokens / profile.blockSizeTokens);
+      let served = true;
+      while (blocks > this.#cache.freeBlocks) {
+        preempted = true;
+        const victim = this.#victim();
+        const given = this.#scheduled.get(victim);
+        if (given !== undefined) {
+          left += given;
+          this.#scheduled.delete(victim);
+          at--;
+        }
+        this.#preempt(victim, nowUs);
+        if (victim === request) {
+          served = false;
+          break;
+        }
+      }
+      if (!served) break;
+      this.#cache.grow(request.holding, request.row, request.computedTokens + tokens, this.#revealsNow(request));
+      this.#scheduled.set(request, tokens);
+      left -= tokens;
+      at++;
+    }
+    return { preempted, left };
+  }
+
+  /** What a request generates is announced when it ends; until then it can be found only by who looks here. */
+  #revealsNow(request: PlainRequest): boolean {
+    return !request.decoding && this.#parts.streams.hasSegments;
+  }
+
+  #victim(): PlainRequest {
+    if (this.#parts.profile.schedulingPolicy === "fcfs") return this.#running.at(-1)!;
+    return [...this.#running].sort(byPriority).at(-1)!;
+  }
+
+  #preempt(request: PlainRequest, nowUs: number): void {
+    this.#running.splice(this.#running.indexOf(request), 1);
+    this.#anchored = null;
+    this.#cache.reveal(request.holding, request.row);
+    this.#cache.release(request.holding);
+    request.computedTokens = 0;
+    request.decoding = false;
+    this.#stopGrowing(request);
+    if (request.generatedTokens > 0 && Number.isNaN(request.lastTokenUs)) request.lastTokenUs = nowUs;
+    if (this.#parts.profile.schedulingPolicy === "fcfs") this.#waiting.unshift(request);
+    else this.#addWaiting(request);
+    this.counters.preemptions++;
+    this.#parts.listener.preempted(request.slot);
+  }
+
+  #scheduleWaiting(budget: number, nowUs: number): void {
+    const { profile, listener } = this.#parts;
+    const size = profile.blockSizeTokens;
+    let left = budget;
+    while (left > 0 && this.#waiting.length > 0 && this.#running.length < profile.maxNumSeqs) {
+      const request = this.#waiting[0]!;
+      if (request.readyUs > nowUs) break;
+      const total = numTokens(request);
+      const hit = this.#cache.match(request.row, Math.floor((total - 1) / size), (segment) => this.#revealGrowing(segment));
+      let tokens = total - hit.length * size;
+      if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
+      if (tokens > left && !profile.enableChunkedPrefill) break;
+      tokens = Math.min(tokens, left);
+      const available = this.#cache.freeBlocks - hit.filter((block) => block.references === 0).length;
+      if (profile.schedulerReserveFullIsl && Math.ceil(total / size) - hit.length > available) break;
+      if (Math.ceil((hit.length * size + tokens) / size) - hit.length > available) break;
+      this.#waiting.shift();
+      this.#running.push(request);
+      this.#cache.acquire(request.holding, hit);
+      request.computedTokens = hit.length * size;
+      this.#cache.grow(request.holding, request.row, request.computedTokens + tokens, this.#parts.streams.hasSegments);
+      this.#scheduled.set(request, tokens);
+      listener.scheduled(request.slot, nowUs, request.computedTokens);
+      left -= tokens;
+    }
+  }
+
+  /** A request that looks for blocks finds those that another is generating, full in this step. */
+  #revealGrowing(segment: number): void {
+    const request = this.#growing.get(segment);
+    if (request !== undefined) this.#cache.reveal(request.holding, request.row);
+  }
+
+  #startGrowing(request: PlainRequest): void {
+    const { streams } = this.#parts;
+    const segment = streams.outputSegment(request.row);
+    if (streams.outputIsShared(request.row) && !this.#growing.has(segment)) this.#growing.set(segment, request);
+  }
+
+  #stopGrowing(request: PlainRequest): void {
+    const segment = this.#parts.streams.outputSegment(request.row);
+    if (this.#growing.get(segment) === request) this.#growing.delete(segment);
+  }
+
+  /** `Scheduler.update_from_output`. */
+  #endStep(nowUs: number): void {
+    const { itl, listener, streams } = this.#parts;
+    const anchored = this.#anchored !== null;
+    const gapUs = anchored ? this.#clock.stepUs(this.#clockStep) : nowUs - this.#stepStartUs;
+    this.counters.steps++;
+    this.counters.busyUs += nowUs - this.#stepStartUs;
+    for (const request of this.#running) {
+      if (request.decoding && !this.#scheduled.has(request) && Number.isNaN(request.lastTokenUs)) {
+        request.lastTokenUs = this.#stepStartUs;
+      }
+    }
+    for (const [request, tokens] of this.#scheduled) {
+      const decode = request.decoding;
+      request.computedTokens += tokens;
+      if (request.computedTokens < numTokens(request)) continue;
+      request.generatedTokens++;
+      this.counters.decodeTokens++;
+      if (request.generatedTokens === 1) listener.firstToken(request.slot, nowUs);
+      else if (!Number.isNaN(request.lastTokenUs)) {
+        itl.add(nowUs - request.lastTokenUs, 1);
+        request.lastTokenUs = NaN;
+      } else if (decode) itl.add(gapUs, 1);
+      request.decoding = true;
+      if (request.generatedTokens < request.outputTokens) {
+        if (!decode) this.#startGrowing(request);
+        continue;
+      }
+      this.#stopGrowing(request);
+      this.#running.splice(this.#running.indexOf(request), 1);
+      if (streams.outputIsShared(request.row)) this.#cache.reveal(request.holding, request.row);
+      this.#cache.release(request.holding);
+      listener.finished(request.slot, nowUs);
+    }
+    this.#gauges = {
+      running: this.#running.length,
+      waiting: this.#waitingAtSchedule,
+      freeBlocks: this.#cache.freeBlocks,
+    };
+    this.#parts.log.publish(nowUs);
+  }
+
+  gaugesAt(_timeUs: number, into: EngineGauges): void {
+    into.running = this.#gauges.running;
+    into.waiting = this.#gauges.waiting;
+    into.freeBlocks = this.#gauges.freeBlocks;
+  }
+
+  publishUntil(): void {
+    // Every step is an event of its own here: nothing is ever behind.
+  }
+}
+
+const numTokens = (request: PlainRequest): number => request.promptTokens + request.generatedTokens;
+
+const byPriority = (a: PlainRequest, b: PlainRequest): number =>
+  a.priority - b.priority || a.readyUs - b.readyUs || a.row - b.row;

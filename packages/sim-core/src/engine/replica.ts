@@ -1,0 +1,699 @@
+import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
+import { BlockGrowth } from "./block-growth.ts";
+import type { Engine, EngineCounters, EngineGauges, EngineListener } from "./engine-listener.ts";
+import { FinishQueue } from "./finish-queue.ts";
+import type { ItlRecorder } from "./itl-histogram.ts";
+import { KvCache } from "./kv-cache.ts";
+import type { KvEventLog } from "./kv-event-log.ts";
+import type { EngineProfile } from "./profile.ts";
+import type { PromptStreams } from "./prompt-streams.ts";
+import { RequestList, type RequestsInFlight, RequestState } from "./requests-in-flight.ts";
+import { StretchClock } from "./stretch-clock.ts";
+import type { PrefillChunks, StepTimeModel } from "./step-time-model.ts";
+
+const NONE = -1;
+
+/** What the engine is doing. */
+const Mode = {
+  /** Nothing to do, or waiting for a request to become ready. */
+  idle: 0,
+  /** A stretch of pure-decode steps of an unchanged batch: one event for all of it. */
+  stretch: 1,
+  /** One step of any other composition. */
+  step: 2,
+  /** Between two steps: the last has ended, the next starts when all else of this microsecond is done. */
+  between: 3,
+} as const;
+
+/** What an engine is made of. */
+export interface EngineParts {
+  readonly profile: EngineProfile;
+  readonly stepTime: StepTimeModel;
+  readonly numGpuBlocks: number;
+  readonly requests: RequestsInFlight;
+  readonly streams: PromptStreams;
+  readonly listener: EngineListener;
+  readonly log: KvEventLog;
+  readonly itl: ItlRecorder;
+}
+
+/**
+ * A vLLM V1 engine at step granularity, at a cost per request and not per token: decoding requests advance together as
+ * counts and sums, and a stretch of steps that nothing changes is one event.
+ *
+ * The rules are those of vLLM's `v1/core/sched/scheduler.py` (0.19): running requests first in list order, then waiting
+ * ones while budget, sequences and blocks last; no admission in a step that preempted; a preempted request returns to
+ * the head of the queue and is recomputed. `PlainReplica` says the same step by step, and tests hold the two together.
+ */
+export class Replica implements Engine {
+  nextKey = Infinity;
+  readonly counters: EngineCounters;
+
+  readonly #profile: EngineProfile;
+  readonly #stepTime: StepTimeModel;
+  readonly #requests: RequestsInFlight;
+  readonly #streams: PromptStreams;
+  readonly #listener: EngineListener;
+  readonly #log: KvEventLog;
+  readonly #itl: ItlRecorder;
+  readonly #cache: KvCache;
+  readonly #waiting: RequestList;
+  readonly #running: RequestList;
+  readonly #growth: BlockGrowth;
+  readonly #finishes = new FinishQueue();
+  readonly #clock = new StretchClock();
+  readonly #chunks: PrefillChunks;
+  /** Slots of `#chunks`, and whether each completes its prompt. */
+  readonly #chunkSlots: Int32Array;
+  readonly #finishing: Int32Array;
+  readonly #fullBlocksOf: (slot: number) => number;
+  /** Requests can starve or outgrow the simple order of a step: walk the running list each time. */
+  readonly #alwaysWalk: boolean;
+
+  #mode: number = Mode.idle;
+  #sequence = 0;
+  /** Decode steps that have been scheduled; a decoding request has computed `computedTokens + #decodeSteps`. */
+  #decodeSteps = 0;
+  #decoding = 0;
+  /** Summed computed tokens of decoding requests, this step's included. */
+  #contextTokens = 0;
+  /** The running request whose prompt is not fully computed, when there is just one. */
+  #partial: number = NONE;
+  #partials = 0;
+
+  /** Whether the running set is other than when the clock was anchored. */
+  #setChanged = true;
+  /** In a stretch: steps ended when it was entered, steps scheduled so far, and the step with which it ends. */
+  #stretchSteps = 0;
+  #appliedSteps = 0;
+  #lastStep = 0;
+  #stretchFromUs = 0;
+
+  /** In a single step: its start and end, and how many decode in it. */
+  #stepStartUs = 0;
+  #stepEndUs = 0;
+  #stepDecodes = 0;
+
+  /** Decoding requests of this step whose last token came before the end of the step before. */
+  readonly #lateSlots: number[] = [];
+
+  /** Gauges of the last finished step. */
+  #gaugeRunning = 0;
+  #gaugeWaiting = 0;
+  #gaugeFreeBlocks: number;
+  #waitingAtSchedule = 0;
+
+  constructor(parts: EngineParts) {
+    const { profile, requests } = parts;
+    this.#profile = profile;
+    this.#stepTime = parts.stepTime;
+    this.#requests = requests;
+    this.#streams = parts.streams;
+    this.#listener = parts.listener;
+    this.#log = parts.log;
+    this.#itl = parts.itl;
+    // One block is vLLM's null block.
+    this.#cache = new KvCache(
+      parts.numGpuBlocks - 1,
+      profile.blockSizeTokens,
+      profile.enablePrefixCaching,
+      requests,
+      parts.streams,
+      parts.log,
+    );
+    this.#waiting = new RequestList(requests);
+    this.#running = new RequestList(requests);
+    this.#growth = new BlockGrowth(profile.blockSizeTokens);
+    this.#chunks = {
+      count: 0,
+      completing: 0,
+      newTokens: new Int32Array(profile.maxNumSeqs),
+      cachedTokens: new Int32Array(profile.maxNumSeqs),
+    };
+    this.#chunkSlots = new Int32Array(profile.maxNumSeqs);
+    this.#finishing = new Int32Array(profile.maxNumSeqs);
+    this.#gaugeFreeBlocks = this.#cache.freeBlocks;
+    this.#alwaysWalk = profile.longPrefillTokenThreshold > 0 || profile.maxNumSeqs > profile.maxNumBatchedTokens;
+    this.#fullBlocksOf = (slot) =>
+      Math.floor((requests.computedTokens[slot]! + this.#decodeSteps) / profile.blockSizeTokens);
+    this.counters = {
+      steps: 0,
+      busyUs: 0,
+      prefillTokens: 0,
+      decodeTokens: 0,
+      preemptions: 0,
+      peakRunning: 0,
+      peakWaiting: 0,
+      leastFreeBlocks: this.#cache.freeBlocks,
+    };
+  }
+
+  get totalBlocks(): number {
+    return this.#cache.totalBlocks;
+  }
+
+  get evictedBlocks(): number {
+    return this.#cache.evictedBlocks;
+  }
+
+  enqueue(slot: number, nowUs: number, readyUs: number): void {
+    this.#requests.readyUs[slot] = readyUs;
+    const first = this.#addWaiting(slot);
+    if (this.#waiting.length > this.counters.peakWaiting) this.counters.peakWaiting = this.#waiting.length;
+    if (!first) return;
+    if (this.#mode === Mode.idle) {
+      this.nextKey = eventKey(Math.max(nowUs, readyUs), Phase.stepStart);
+    } else if (this.#mode === Mode.stretch && this.#running.length < this.#profile.maxNumSeqs) {
+      // It may be admitted when the step in progress ends; a stretch is cut there.
+      const step = this.#clock.firstEndingFrom(readyUs, this.#appliedSteps);
+      if (step < this.#lastStep) {
+        this.#lastStep = step;
+        const endUs = this.#clock.endOfUs(step);
+        // Outputs of a step that ended before this moment's arrivals are out already.
+        this.nextKey = eventKey(endUs, Phase.stepEnd);
+      }
+    }
+  }
+
+  /** Puts the request on the waiting list; true when it is the new head. */
+  #addWaiting(slot: number): boolean {
+    const waiting = this.#waiting;
+    if (this.#profile.schedulingPolicy === "fcfs") {
+      waiting.append(slot);
+      return waiting.length === 1;
+    }
+    const { priority, previous } = this.#requests;
+    let at = waiting.last;
+    let after: number = NONE;
+    while (at !== NONE && (priority[at]! > priority[slot]! || (priority[at] === priority[slot] && this.#laterThan(at, slot)))) {
+      after = at;
+      at = previous[at]!;
+    }
+    if (after === NONE) waiting.append(slot);
+    else waiting.insertBefore(after, slot);
+    return waiting.first === slot;
+  }
+
+  /** Order of arrival: by time, then by row. */
+  #laterThan(a: number, b: number): boolean {
+    const { readyUs, row } = this.#requests;
+    return readyUs[a]! > readyUs[b]! || (readyUs[a] === readyUs[b] && row[a]! > row[b]!);
+  }
+
+  run(key: number, mayStart: boolean): void {
+    const nowUs = keyTimeUs(key);
+    if (keyPhase(key) === Phase.stepEnd) {
+      if (this.#mode === Mode.stretch) this.#endStretch(nowUs);
+      else this.#endStep(nowUs);
+      this.#mode = Mode.between;
+      if (!mayStart) {
+        this.nextKey = eventKey(nowUs, Phase.stepStart);
+        return;
+      }
+    }
+    this.#start(nowUs);
+  }
+
+  // --- the end of steps -------------------------------------------------------------------------------------------
+
+  #endStretch(nowUs: number): void {
+    const steps = this.#lastStep;
+    this.#applySteps(steps - this.#appliedSteps);
+    const done = steps - this.#stretchSteps;
+    const counters = this.counters;
+    counters.steps += done;
+    counters.busyUs += nowUs - this.#stretchFromUs;
+    counters.decodeTokens += done * this.#decoding;
+    this.#recordGaps(this.#stretchSteps + 1, steps);
+    this.#waitingAtSchedule = this.#waitingBy(this.#clock.endOfUs(steps - 1));
+    this.#stretchSteps = steps;
+    if (this.#finishes.firstStep === this.#decodeSteps) {
+      let finishing = 0;
+      while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
+      for (let index = 0; index < finishing; index++) this.#finish(this.#finishing[index]!, nowUs);
+    }
+    this.#publishGauges(nowUs);
+  }
+
+  #endStep(nowUs: number): void {
+    const counters = this.counters;
+    counters.steps++;
+    counters.busyUs += nowUs - this.#stepStartUs;
+    counters.decodeTokens += this.#stepDecodes + this.#chunks.completing;
+    if (this.#stepDecodes > 0) this.#itl.add(nowUs - this.#stepStartUs, this.#stepDecodes);
+    let finishing = 0;
+    while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
+    const chunks = this.#chunks;
+    for (let index = 0; index < chunks.count; index++) {
+      const slot = this.#chunkSlots[index]!;
+      if (this.#requests.computedTokens[slot] !== this.#requests.numTokens[slot]) continue;
+      if (this.#completePrefill(slot, nowUs)) this.#finishing[finishing++] = slot;
+    }
+    if (this.#alwaysWalk) this.#sortByAdmission(finishing);
+    for (let index = 0; index < finishing; index++) this.#finish(this.#finishing[index]!, nowUs);
+    this.#publishGauges(nowUs);
+  }
+
+  /** With one partial prefill at a time those that complete are admitted last; with more they can be anywhere. */
+  #sortByAdmission(count: number): void {
+    const { sequence } = this.#requests;
+    this.#finishing.subarray(0, count).sort((a, b) => sequence[a]! - sequence[b]!);
+  }
+
+  /** The request samples a token at the end of its prefill; true when that was its last. */
+  #completePrefill(slot: number, nowUs: number): boolean {
+    const requests = this.#requests;
+    this.#partials--;
+    if (this.#partial === slot) this.#partial = NONE;
+    const generated = requests.generatedTokens[slot]! + 1;
+    requests.generatedTokens[slot] = generated;
+    if (generated === 1) this.#listener.firstToken(slot, nowUs);
+    else this.#recordLateGap(slot, nowUs);
+    const left = requests.outputTokens[slot]! - generated;
+    if (left <= 0) return true;
+    requests.state[slot] = RequestState.decode;
+    const offset = requests.numTokens[slot]! - this.#decodeSteps;
+    requests.computedTokens[slot] = offset;
+    requests.finishStep[slot] = this.#decodeSteps + left;
+    this.#decoding++;
+    this.#contextTokens += requests.numTokens[slot]!;
+    this.#growth.add(offset);
+    this.#finishes.push(this.#decodeSteps + left, requests.sequence[slot]!, slot);
+    const row = requests.row[slot]!;
+    if (this.#streams.outputIsShared(row)) this.#cache.startGrowing(slot, this.#streams.outputSegment(row));
+    return false;
+  }
+
+  #finish(slot: number, nowUs: number): void {
+    const requests = this.#requests;
+    const shared = this.#streams.outputIsShared(requests.row[slot]!);
+    if (requests.state[slot] === RequestState.decode) {
+      const offset = requests.computedTokens[slot]!;
+      const computed = offset + this.#decodeSteps;
+      this.#decoding--;
+      this.#contextTokens -= computed;
+      this.#growth.remove(offset);
+      this.#cache.release(slot, computed, shared);
+    } else {
+      this.#cache.release(slot, requests.numTokens[slot]!, shared);
+    }
+    this.#running.remove(slot);
+    this.#setChanged = true;
+    this.#listener.finished(slot, nowUs);
+  }
+
+  #publishGauges(nowUs: number): void {
+    this.#gaugeRunning = this.#running.length;
+    this.#gaugeWaiting = this.#waitingAtSchedule;
+    this.#gaugeFreeBlocks = this.#cache.freeBlocks;
+    this.#log.publish(nowUs);
+  }
+
+  // --- the start of a step ----------------------------------------------------------------------------------------
+
+  #start(nowUs: number): void {
+    if (this.#running.length === 0 && (this.#waiting.length === 0 || this.#requests.readyUs[this.#waiting.first]! > nowUs)) {
+      this.#mode = Mode.idle;
+      this.nextKey =
+        this.#waiting.length === 0 ? Infinity : eventKey(this.#requests.readyUs[this.#waiting.first]!, Phase.stepStart);
+      return;
+    }
+    this.#chunks.count = 0;
+    this.#chunks.completing = 0;
+    if (this.#alwaysWalk || !this.#scheduleSimply(nowUs)) this.#scheduleWalking(nowUs);
+    this.#waitingAtSchedule = this.#waitingBy(nowUs);
+    const { length } = this.#running;
+    const counters = this.counters;
+    if (length > counters.peakRunning) counters.peakRunning = length;
+    if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
+    if (this.#chunks.count === 0 && this.#stepDecodes === length && length > 0) this.#startStretch(nowUs);
+    else this.#startStep(nowUs);
+  }
+
+  /**
+   * Schedules the common step: every decoding request gets its token, the one partial prefill goes on, waiting requests
+   * come in. False, with nothing changed, when blocks run out.
+   */
+  #scheduleSimply(nowUs: number): boolean {
+    const decoding = this.#decoding;
+    const growth = decoding === 0 ? 0 : this.#growth.blocksAt(this.#decodeSteps);
+    let budget = this.#profile.maxNumBatchedTokens - decoding;
+    const partial = this.#partial;
+    let partialTokens = 0;
+    let partialBlocks = 0;
+    if (partial !== NONE) {
+      const computed = this.#requests.computedTokens[partial]!;
+      partialTokens = Math.min(this.#requests.numTokens[partial]! - computed, budget);
+      partialBlocks = this.#blocksBetween(computed, computed + partialTokens);
+    }
+    if (growth + partialBlocks > this.#cache.freeBlocks) return false;
+    this.#applySteps(1, growth);
+    this.#stepDecodes = decoding;
+    if (partialTokens > 0) {
+      this.#cache.take(partialBlocks);
+      this.#addChunk(partial, partialTokens);
+      budget -= partialTokens;
+    }
+    if (this.#waiting.length > 0) this.#admit(nowUs, budget);
+    return true;
+  }
+
+  /** Advances all decoding requests by `steps`; `blocks` = what that takes, when known. */
+  #applySteps(steps: number, blocks?: number): void {
+    if (steps <= 0 || this.#decoding === 0) return;
+    if (this.#log.enabled && blocks === undefined) {
+      this.#applyStepsPublishing(steps);
+      return;
+    }
+    const taken = blocks ?? this.#growth.blocksOver(this.#decodeSteps, steps);
+    if (taken > 0) this.#cache.take(taken);
+    this.#decodeSteps += steps;
+    this.#appliedSteps += steps;
+    this.#contextTokens += steps * this.#decoding;
+  }
+
+  /** The same with each step's evictions dated by its own end. */
+  #applyStepsPublishing(steps: number): void {
+    for (let step = 0; step < steps; step++) {
+      if (this.#appliedSteps > this.#stretchSteps) this.#log.publish(this.#clock.endOfUs(this.#appliedSteps));
+      this.#applySteps(1, this.#growth.blocksAt(this.#decodeSteps));
+    }
+  }
+
+  #blocksBetween(fromTokens: number, toTokens: number): number {
+    const size = this.#profile.blockSizeTokens;
+    return Math.ceil(toTokens / size) - Math.ceil(fromTokens / size);
+  }
+
+  /** Gives a running request's prefill `tokens` more tokens; their blocks are taken. */
+  #addChunk(slot: number, tokens: number): void {
+    const requests = this.#requests;
+    const chunks = this.#chunks;
+    const computed = requests.computedTokens[slot]!;
+    const at = chunks.count++;
+    chunks.newTokens[at] = tokens;
+    chunks.cachedTokens[at] = computed;
+    this.#chunkSlots[at] = slot;
+    requests.computedTokens[slot] = computed + tokens;
+    if (computed + tokens === requests.numTokens[slot]) chunks.completing++;
+    this.counters.prefillTokens += tokens;
+    if (this.#streams.hasSegments) {
+      this.#cache.extend(slot, Math.floor((computed + tokens) / this.#profile.blockSizeTokens));
+    }
+  }
+
+  /** Admits waiting requests, strictly from the head, while budget, sequences and blocks last. */
+  #admit(nowUs: number, budgetTokens: number): void {
+    const { maxNumSeqs, blockSizeTokens, longPrefillTokenThreshold, enableChunkedPrefill } = this.#profile;
+    const requests = this.#requests;
+    const cache = this.#cache;
+    let budget = budgetTokens;
+    while (budget > 0 && this.#waiting.length > 0 && this.#running.length < maxNumSeqs) {
+      const slot = this.#waiting.first;
+      if (requests.readyUs[slot]! > nowUs) return;
+      const numTokens = requests.numTokens[slot]!;
+      // The last token must be computed for something to be sampled, so a hit never covers it.
+      cache.match(slot, Math.floor((numTokens - 1) / blockSizeTokens), this.#fullBlocksOf);
+      const hitTokens = cache.hitBlocks * blockSizeTokens;
+      let tokens = numTokens - hitTokens;
+      if (longPrefillTokenThreshold > 0 && tokens > longPrefillTokenThreshold) tokens = longPrefillTokenThreshold;
+      if (tokens > budget) {
+        if (!enableChunkedPrefill) return;
+        tokens = budget;
+      }
+      const availableBlocks = cache.freeBlocks - cache.hitFreeBlocks;
+      if (this.#profile.schedulerReserveFullIsl) {
+        if (Math.ceil(numTokens / blockSizeTokens) - cache.hitBlocks > availableBlocks) return;
+      }
+      const blocks = Math.ceil((hitTokens + tokens) / blockSizeTokens) - cache.hitBlocks;
+      if (blocks > availableBlocks) return;
+      this.#waiting.remove(slot);
+      if (cache.hitBlocks > 0) cache.acquireHit(slot);
+      cache.take(blocks);
+      this.#enterRunning(slot, hitTokens, nowUs);
+      this.#addChunk(slot, tokens);
+      budget -= tokens;
+    }
+  }
+
+  #enterRunning(slot: number, hitTokens: number, nowUs: number): void {
+    const requests = this.#requests;
+    requests.computedTokens[slot] = hitTokens;
+    requests.state[slot] = RequestState.prefill;
+    requests.sequence[slot] = this.#sequence++;
+    this.#running.append(slot);
+    this.#partials++;
+    this.#partial = slot;
+    this.#setChanged = true;
+    this.#listener.scheduled(slot, nowUs, hitTokens);
+  }
+
+  // --- the step in vLLM's own order, one request at a time ----------------------------------------------------------
+
+  /** Schedules a step by walking the running list, with preemption and starvation. */
+  #scheduleWalking(nowUs: number): void {
+    const requests = this.#requests;
+    const { maxNumBatchedTokens, longPrefillTokenThreshold } = this.#profile;
+    const step = this.counters.steps;
+    let budget = maxNumBatchedTokens;
+    let preempted = false;
+    let at = this.#running.first;
+    while (at !== NONE && budget > 0) {
+      const decoding = requests.state[at] === RequestState.decode;
+      const computed = requests.computedTokens[at]! + (decoding ? this.#decodeSteps : 0);
+      let tokens = decoding ? 1 : requests.numTokens[at]! - computed;
+      if (longPrefillTokenThreshold > 0 && tokens > longPrefillTokenThreshold) tokens = longPrefillTokenThreshold;
+      if (tokens > budget) tokens = budget;
+      const blocks = this.#blocksBetween(computed, computed + tokens);
+      let served = true;
+      while (blocks > this.#cache.freeBlocks) {
+        preempted = true;
+        const victim = this.#victim();
+        const given = requests.scheduledStep[victim] === step ? this.#unschedule(victim) : 0;
+        budget += given;
+        this.#preempt(victim, nowUs, given);
+        if (victim === at) {
+          served = false;
+          break;
+        }
+      }
+      if (!served) break;
+      this.#cache.take(blocks);
+      requests.scheduledStep[at] = step;
+      if (!decoding) this.#addChunk(at, tokens);
+      budget -= tokens;
+      at = requests.next[at]!;
+    }
+    this.#advanceScheduled(step, nowUs);
+    if (!preempted && this.#waiting.length > 0) this.#admit(nowUs, budget);
+  }
+
+  /** Who is preempted next: the last of the list, or under priority the highest (priority, arrival). */
+  #victim(): number {
+    if (this.#profile.schedulingPolicy === "fcfs") return this.#running.last;
+    const { priority, next } = this.#requests;
+    let victim = this.#running.first;
+    for (let at = next[victim]!; at !== NONE; at = next[at]!) {
+      const difference = priority[at]! - priority[victim]!;
+      if (difference > 0 || (difference === 0 && this.#laterThan(at, victim))) victim = at;
+    }
+    return victim;
+  }
+
+  /** Takes back what a request was given in this step; returns the tokens. */
+  #unschedule(slot: number): number {
+    const requests = this.#requests;
+    requests.scheduledStep[slot] = NONE;
+    if (requests.state[slot] === RequestState.decode) return 1;
+    const chunks = this.#chunks;
+    let at = 0;
+    while (this.#chunkSlots[at] !== slot) at++;
+    const tokens = chunks.newTokens[at]!;
+    if (requests.computedTokens[slot] === requests.numTokens[slot]) chunks.completing--;
+    chunks.count--;
+    for (; at < chunks.count; at++) {
+      chunks.newTokens[at] = chunks.newTokens[at + 1]!;
+      chunks.cachedTokens[at] = chunks.cachedTokens[at + 1]!;
+      this.#chunkSlots[at] = this.#chunkSlots[at + 1]!;
+    }
+    this.counters.prefillTokens -= tokens;
+    return tokens;
+  }
+
+  /** @param givenTokens what it had been given in this step: its blocks are taken already */
+  #preempt(slot: number, nowUs: number, givenTokens: number): void {
+    const requests = this.#requests;
+    let computed = requests.computedTokens[slot]!;
+    if (requests.state[slot] === RequestState.decode) {
+      const offset = computed;
+      computed += this.#decodeSteps;
+      const generated = requests.outputTokens[slot]! - (requests.finishStep[slot]! - this.#decodeSteps);
+      requests.generatedTokens[slot] = generated;
+      requests.numTokens[slot] = requests.promptTokens[slot]! + generated;
+      this.#decoding--;
+      this.#contextTokens -= computed;
+      this.#growth.remove(offset);
+      // Its entry in the finish queue goes when the queue is made anew, at the end of this walk.
+    } else {
+      this.#partials--;
+      if (this.#partial === slot) this.#partial = NONE;
+    }
+    if (requests.generatedTokens[slot]! > 0 && Number.isNaN(requests.lastTokenUs[slot])) {
+      requests.lastTokenUs[slot] = nowUs;
+    }
+    // The tokens of a prefill chunk are counted as computed when they are given; a decode's token is not.
+    const given = requests.state[slot] === RequestState.decode ? givenTokens : 0;
+    this.#cache.release(slot, computed + given, true);
+    requests.computedTokens[slot] = 0;
+    requests.state[slot] = RequestState.waiting;
+    this.#running.remove(slot);
+    if (this.#profile.schedulingPolicy === "fcfs") this.#waiting.prepend(slot);
+    else this.#addWaiting(slot);
+    this.#setChanged = true;
+    this.counters.preemptions++;
+    this.#listener.preempted(slot);
+  }
+
+  /** Advances the decoding requests that were given a token in this step, and holds back the others. */
+  #advanceScheduled(step: number, nowUs: number): void {
+    const requests = this.#requests;
+    this.#decodeSteps++;
+    this.#appliedSteps++;
+    this.#growth.clear();
+    this.#finishes.clear();
+    this.#contextTokens = 0;
+    this.#stepDecodes = 0;
+    let starved = false;
+    for (let slot = this.#running.first; slot !== NONE; slot = requests.next[slot]!) {
+      if (requests.state[slot] !== RequestState.decode) continue;
+      if (requests.scheduledStep[slot] !== step) {
+        requests.computedTokens[slot]!--;
+        requests.finishStep[slot]!++;
+        if (Number.isNaN(requests.lastTokenUs[slot])) requests.lastTokenUs[slot] = nowUs;
+        starved = true;
+      } else {
+        this.#stepDecodes++;
+        if (!Number.isNaN(requests.lastTokenUs[slot])) this.#lateSlots.push(slot);
+      }
+      this.#growth.add(requests.computedTokens[slot]!);
+      this.#finishes.push(requests.finishStep[slot]!, requests.sequence[slot]!, slot);
+      this.#contextTokens += requests.computedTokens[slot]! + this.#decodeSteps;
+    }
+    if (starved) this.#setChanged = true;
+  }
+
+  // --- time ---------------------------------------------------------------------------------------------------------
+
+  #startStretch(nowUs: number): void {
+    if (this.#setChanged) {
+      this.#clock.reset(nowUs, this.#stepTime.decodeCurve(this.#decoding), this.#decoding, this.#contextTokens);
+      this.#setChanged = false;
+      this.#stretchSteps = 0;
+      this.#appliedSteps = 1;
+    }
+    this.#mode = Mode.stretch;
+    this.#stretchFromUs = nowUs;
+    const applied = this.#appliedSteps;
+    const ahead = this.#growth.stepsWithin(
+      this.#decodeSteps,
+      this.#finishes.firstStep - this.#decodeSteps,
+      this.#cache.freeBlocks,
+    );
+    let last = applied + ahead;
+    const head = this.#waiting.first;
+    if (head !== NONE && this.#running.length < this.#profile.maxNumSeqs && this.#requests.readyUs[head]! > nowUs) {
+      last = Math.min(last, this.#clock.firstEndingFrom(this.#requests.readyUs[head]!, applied));
+    }
+    this.#lastStep = last;
+    this.nextKey = eventKey(this.#clock.endOfUs(last), Phase.stepEnd);
+    if (this.#lateSlots.length > 0) this.#recordLateGaps(this.#clock.stepUs(applied), this.#clock.endOfUs(applied));
+  }
+
+  #startStep(nowUs: number): void {
+    this.#mode = Mode.step;
+    this.#setChanged = true;
+    this.#stepStartUs = nowUs;
+    // Requests that starve in this step are in the sum of contexts but not in the batch.
+    const context = this.#stepDecodes === this.#decoding ? this.#contextTokens : this.#scheduledContextTokens();
+    const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes, context, this.#chunks);
+    this.#stepEndUs = nowUs + Math.max(1, Math.round(stepUs));
+    this.nextKey = eventKey(this.#stepEndUs, Phase.stepEnd);
+    if (this.#lateSlots.length > 0) this.#recordLateGaps(this.#stepEndUs - nowUs, this.#stepEndUs);
+  }
+
+  #scheduledContextTokens(): number {
+    const requests = this.#requests;
+    let tokens = 0;
+    for (let slot = this.#running.first; slot !== NONE; slot = requests.next[slot]!) {
+      if (requests.state[slot] !== RequestState.decode || requests.scheduledStep[slot] !== this.counters.steps) continue;
+      tokens += requests.computedTokens[slot]! + this.#decodeSteps;
+    }
+    return tokens;
+  }
+
+  /** Inter-token gaps of the stretch's steps `from` to `to`. */
+  #recordGaps(from: number, to: number): void {
+    const clock = this.#clock;
+    const itl = this.#itl;
+    const first = itl.bucketOf(clock.stepUs(from));
+    if (first === itl.bucketOf(clock.stepUs(to))) {
+      itl.counts[first]! += (to - from + 1) * this.#decoding;
+      return;
+    }
+    const middle = (from + to) >> 1;
+    this.#recordGaps(from, middle);
+    this.#recordGaps(middle + 1, to);
+  }
+
+  /** The batch's gap will be counted for these too; theirs is longer. */
+  #recordLateGaps(stepUs: number, endUs: number): void {
+    for (const slot of this.#lateSlots) {
+      this.#itl.add(stepUs, -1);
+      this.#recordLateGap(slot, endUs);
+    }
+    this.#lateSlots.length = 0;
+  }
+
+  /** The gap before the first token after a preemption. */
+  #recordLateGap(slot: number, nowUs: number): void {
+    this.#itl.add(nowUs - this.#requests.lastTokenUs[slot]!, 1);
+    this.#requests.lastTokenUs[slot] = NaN;
+  }
+
+  // --- what others see ----------------------------------------------------------------------------------------------
+
+  /** Waiting requests that the scheduler could see at a time: those from the head that were ready by then. */
+  #waitingBy(timeUs: number): number {
+    const { readyUs, previous } = this.#requests;
+    let count = this.#waiting.length;
+    if (this.#profile.schedulingPolicy === "fcfs") {
+      for (let slot = this.#waiting.last; slot !== NONE && readyUs[slot]! > timeUs; slot = previous[slot]!) count--;
+      return count;
+    }
+    for (let slot = this.#waiting.last; slot !== NONE; slot = previous[slot]!) if (readyUs[slot]! > timeUs) count--;
+    return count;
+  }
+
+  gaugesAt(timeUs: number, into: EngineGauges): void {
+    into.running = this.#gaugeRunning;
+    into.waiting = this.#gaugeWaiting;
+    into.freeBlocks = this.#gaugeFreeBlocks;
+    if (this.#mode !== Mode.stretch) return;
+    const ended = this.#clock.stepsEndedBy(timeUs, this.#lastStep);
+    if (ended <= this.#stretchSteps) return;
+    into.running = this.#running.length;
+    into.waiting = this.#waitingBy(this.#clock.endOfUs(ended - 1));
+    const ahead = ended - this.#appliedSteps;
+    into.freeBlocks =
+      ahead >= 0
+        ? this.#cache.freeBlocks - this.#growth.blocksOver(this.#decodeSteps, ahead)
+        : this.#cache.freeBlocks + this.#growth.blocksOver(this.#decodeSteps + ahead, -ahead);
+  }
+
+  publishUntil(timeUs: number): void {
+    if (this.#mode !== Mode.stretch || !(this.#cache.nextReuseEvicts || this.#log.hasUndated)) return;
+    // The step in progress at that time is scheduled, so its evictions have happened; they are dated by its end.
+    const ended = this.#clock.stepsEndedBy(timeUs, this.#lastStep - 1);
+    this.#applySteps(ended + 1 - this.#appliedSteps);
+  }
+}
