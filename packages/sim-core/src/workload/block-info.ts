@@ -1,0 +1,89 @@
+import { type Distribution, distribution } from "./summary-statistics.ts";
+import type { TraceTable } from "./trace-rows.ts";
+
+const MOST_SHARED = 5;
+
+/** How prompts share blocks. Tokens that the file gives no id are in no count here. */
+export interface BlockInfo {
+  readonly block_size_tokens: number;
+  readonly blocks_per_request: Distribution;
+  /** Requests whose number of ids is the ceiling, the floor of prompt / block size; one may be both. */
+  readonly hash_len_check: { readonly eq_ceil: number; readonly eq_floor: number; readonly other: number };
+  readonly unique_blocks: number;
+  readonly total_block_refs: number;
+  readonly repeat_block_refs: number;
+  readonly repeat_ref_ratio: number;
+  readonly unique_blocks_in_more_than_one_request: number;
+  readonly duplicate_ids_within_a_request: number;
+  readonly most_shared_blocks: readonly { readonly id: number; readonly requests: number; readonly frac: number }[];
+  /** References to an id under another prefix than its first. */
+  readonly prefix_chain_violations: number;
+}
+
+/** @param table with segments */
+export function blockInfo(table: TraceTable): BlockInfo {
+  const { offsets, ids } = table.segments!;
+  const hashIds = table.hashIds!;
+  const firstBlockOf = new Map<number, number>();
+  const lastRowOf = new Map<number, number>();
+  const requests = new Map<number, number>();
+  const perRequest = new Float64Array(table.count);
+  let violations = 0;
+  let duplicates = 0;
+  for (let row = 0; row < table.count; row++) {
+    for (let entry = offsets[row]!; entry < offsets[row + 1]!; entry++) {
+      const block = ids[entry]!;
+      const hashId = hashIds[block]!;
+      if (hashId < 0) continue;
+      perRequest[row]!++;
+      const firstBlock = firstBlockOf.get(hashId);
+      if (firstBlock === undefined) firstBlockOf.set(hashId, block);
+      else if (firstBlock !== block) violations++;
+      if (lastRowOf.get(hashId) === row) duplicates++;
+      else requests.set(hashId, (requests.get(hashId) ?? 0) + 1);
+      lastRowOf.set(hashId, row);
+    }
+  }
+  const total = perRequest.reduce((sum, blocks) => sum + blocks, 0);
+  const counts = [...requests.values()];
+  return {
+    block_size_tokens: table.blockTokens ?? 0,
+    blocks_per_request: distribution(perRequest),
+    hash_len_check: hashLengthCheck(table, perRequest),
+    unique_blocks: requests.size,
+    total_block_refs: total,
+    repeat_block_refs: total - requests.size,
+    repeat_ref_ratio: total === 0 ? 0 : (total - requests.size) / total,
+    unique_blocks_in_more_than_one_request: counts.filter((count) => count > 1).length,
+    duplicate_ids_within_a_request: duplicates,
+    most_shared_blocks: mostShared(requests, table.count),
+    prefix_chain_violations: violations,
+  };
+}
+
+function hashLengthCheck(table: TraceTable, perRequest: Float64Array): BlockInfo["hash_len_check"] {
+  const { promptTokens, blockTokens } = table;
+  const check = { eq_ceil: 0, eq_floor: 0, other: 0 };
+  if (blockTokens === undefined) return check;
+  perRequest.forEach((blocks, row) => {
+    const isCeil = blocks === Math.ceil(promptTokens[row]! / blockTokens);
+    const isFloor = blocks === Math.floor(promptTokens[row]! / blockTokens);
+    if (isCeil) check.eq_ceil++;
+    if (isFloor) check.eq_floor++;
+    if (!isCeil && !isFloor) check.other++;
+  });
+  return check;
+}
+
+/** By requests, then by id. */
+function mostShared(requests: ReadonlyMap<number, number>, rows: number): BlockInfo["most_shared_blocks"] {
+  const best: { id: number; requests: number; frac: number }[] = [];
+  for (const [id, count] of requests) {
+    const last = best[MOST_SHARED - 1];
+    if (last !== undefined && (count < last.requests || (count === last.requests && id > last.id))) continue;
+    best.push({ id, requests: count, frac: count / rows });
+    best.sort((a, b) => b.requests - a.requests || a.id - b.id);
+    best.length = Math.min(best.length, MOST_SHARED);
+  }
+  return best;
+}

@@ -1,0 +1,59 @@
+import type { TraceRows } from "../trace-rows.ts";
+import { hasKeys, type TraceFormat } from "./format.ts";
+import { type JsonRecord, parseRecord } from "./json-record.ts";
+
+const US_PER_SECOND = 1e6;
+
+/** A workload's own columns, the only format that keeps every one of them. */
+export const windtunnel: TraceFormat = {
+  name: "windtunnel",
+  summary: "Windtunnel JSONL: seconds, lengths, prompt segments of any length, sessions, classes",
+  columns: {
+    arrivalSeconds: "arrival (s)",
+    promptTokens: "prompt tokens",
+    outputTokens: "output tokens",
+    segments: "prompt segments: [id, end in tokens], …",
+    outputSegment: "segment that the generated tokens continue",
+    releasedBy: "record (from 0) whose end releases this one",
+    thinkSeconds: "delay after that end (s)",
+    class: "class",
+  },
+  matches: (head) => hasKeys(head, "promptTokens", "outputTokens"),
+  open: (rows) => ({
+    read(at) {
+      const record = parseRecord(at);
+      const promptTokens = record.tokens("promptTokens");
+      const outputTokens = record.tokens("outputTokens");
+      if (record.has("releasedBy")) {
+        const parent = record.tokens("releasedBy");
+        if (parent >= rows.count) throw record.bad("releasedBy", `a record before this one, 0 to ${rows.count - 1}`);
+        rows.addReleased(parent, record.optionalDecimal("thinkSeconds") * US_PER_SECOND, promptTokens, outputTokens);
+      } else {
+        const arrivalUs = record.has("arrivalSeconds") ? record.decimal("arrivalSeconds") * US_PER_SECOND : Number.NaN;
+        rows.add(arrivalUs, promptTokens, outputTokens);
+      }
+      if (record.has("segments")) nameSegments(rows, record, promptTokens);
+      if (record.has("outputSegment")) rows.nameOutput(record.tokens("outputSegment"));
+      if (record.has("class")) rows.setClass(record.text("class"));
+    },
+  }),
+};
+
+function nameSegments(rows: TraceRows, record: JsonRecord, promptTokens: number): void {
+  const allowed = `pairs [id, end] with ends that ascend to promptTokens (${promptTokens})`;
+  const segments = record.value("segments");
+  if (!Array.isArray(segments)) throw record.bad("segments", allowed);
+  const ids: number[] = [];
+  const ends: number[] = [];
+  let last = 0;
+  for (const segment of segments as unknown[]) {
+    const [id, end] = Array.isArray(segment) ? (segment as unknown[]) : [];
+    if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 0) throw record.bad("segments", allowed);
+    if (typeof end !== "number" || !Number.isInteger(end) || end <= last) throw record.bad("segments", allowed);
+    last = end;
+    ids.push(id);
+    ends.push(end);
+  }
+  if (last !== promptTokens) throw record.bad("segments", allowed);
+  rows.nameSegments(ids, ends);
+}
