@@ -82,7 +82,6 @@ export const runSummarySchema = z
     classes: z.array(z.strictObject({ name: z.string(), ...requestBlock })),
   })
   .meta({
-    id: "RunSummary",
     title: "RunSummary",
     description: "What a simulated run measured; SI units, named in each field",
   });

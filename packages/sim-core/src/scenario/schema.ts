@@ -109,7 +109,7 @@ export const scenarioSchema = z
       seen.add(name);
     }
   })
-  .meta({ id: "Scenario", title: "Scenario", description: "A fleet, its router and the traffic it serves" });
+  .meta({ title: "Scenario", description: "A fleet, its router and the traffic it serves" });
 
 /** A scenario with every default of the file format in force. */
 export type Scenario = z.infer<typeof scenarioSchema>;

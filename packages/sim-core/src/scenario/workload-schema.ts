@@ -1,23 +1,20 @@
 import { z } from "zod";
 import { durationUsSchema } from "../kernel/unit-schemas.ts";
+import { inferencePerfSchema, syntheticSchema } from "../workload/generator-schema.ts";
 
 const factor = z.number().gt(0);
 
 /** A recorded trace and what is done to it before it is replayed. */
 export const traceSchema = z
   .strictObject({
-    path: z
-      .string()
-      .meta({
-        description:
-          "Trace file, gzip or zstd or plain; relative to the scenario; ${NAME:-default} reads the environment",
-      }),
+    path: z.string().meta({
+      description:
+        "Trace file, gzip or zstd or plain; relative to the scenario; environment variables in braces are read",
+    }),
     format: z.string().default("auto").meta({ description: "Format of the trace; auto detects it" }),
-    jitter: durationUsSchema
-      .prefault("0s")
-      .meta({
-        description: "Adds uniform(0, jitter) to each arrival; 3s for the Mooncake traces, which are quantised to 3 s",
-      }),
+    jitter: durationUsSchema.prefault("0s").meta({
+      description: "Adds uniform(0, jitter) to each arrival; 3s for the Mooncake traces, which are quantised to 3 s",
+    }),
     rateScale: factor.default(1).meta({ description: "Arrivals come this many times as fast" }),
     promptLengthScale: factor
       .default(1)
@@ -47,8 +44,12 @@ export const workloadSchema = z
       .optional()
       .meta({ description: "Names the source; with inference-perf, the tool's own YAML may be pasted beside it" }),
     trace: traceSchema.optional(),
-    synthetic: z.record(z.string(), z.unknown()).optional(),
-    inferencePerf: z.record(z.string(), z.unknown()).optional(),
+    synthetic: syntheticSchema
+      .optional()
+      .meta({ description: "Draws arrivals, lengths, shared prefixes and sessions" }),
+    inferencePerf: inferencePerfSchema
+      .optional()
+      .meta({ description: "A configuration of kubernetes-sigs/inference-perf, pasted" }),
     slo: z
       .strictObject({
         ttft: durationUsSchema.optional().meta({ description: "Longest time to first token" }),

@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { didYouMean } from "@windtunnel/sim-core";
+import { UsageError } from "../exit-code.ts";
+
+/** A file that a run read: its path as the user wrote it, and what was in it. */
+export interface InputFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/**
+ * Text of a file, and its identity.
+ *
+ * @throws UsageError naming the file, and the nearest one beside it
+ */
+export function readText(path: string, shown = path): { readonly text: string; readonly input: InputFile } {
+  const bytes = readBytes(path, shown);
+  return { text: bytes.toString("utf8"), input: { path: shown, sha256: sha256(bytes) } };
+}
+
+/** Identity of a file that somebody else reads. */
+export function hashFile(path: string, shown = path): InputFile {
+  return { path: shown, sha256: sha256(readBytes(path, shown)) };
+}
+
+function readBytes(path: string, shown: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`${shown}: ${reason(path, error as NodeJS.ErrnoException)}`);
+  }
+}
+
+function reason(path: string, error: NodeJS.ErrnoException): string {
+  if (error.code === "EISDIR") return "is a directory; a file is needed";
+  if (error.code !== "ENOENT") return `cannot be read (${error.code ?? error.message})`;
+  let siblings: string[] = [];
+  try {
+    siblings = readdirSync(dirname(resolve(path)));
+  } catch {
+    return `no such file; there is no directory ${dirname(path)} either`;
+  }
+  return `no such file${didYouMean(basename(path), siblings)}`;
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

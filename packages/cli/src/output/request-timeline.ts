@@ -1,0 +1,92 @@
+import type { SimulationResult } from "@windtunnel/sim-core";
+import { Outcome } from "@windtunnel/sim-core";
+import { formatCount, formatPercent, formatSeconds } from "./numbers.ts";
+import type { Table } from "./table.ts";
+
+/** One request of a run, in seconds of simulated time. */
+export interface RequestFacts {
+  readonly row: number;
+  readonly outcome: string;
+  readonly replica: string | null;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  readonly cachedTokens: number;
+  readonly preemptions: number;
+  readonly arrivalSeconds: number | null;
+  readonly scheduledSeconds: number | null;
+  readonly firstTokenSeconds: number | null;
+  readonly finishSeconds: number | null;
+  readonly queueTimeSeconds: number | null;
+  readonly ttftSeconds: number | null;
+  readonly tpotSeconds: number | null;
+  readonly e2eSeconds: number | null;
+}
+
+const OUTCOME_NAMES: Readonly<Record<number, string>> = {
+  [Outcome.unfinished]: "unfinished",
+  [Outcome.completed]: "completed",
+  [Outcome.rejected]: "rejected",
+  [Outcome.refusedTooLong]: "refused-too-long",
+};
+
+/** The outcome in words. */
+export function outcomeName(outcome: number): string {
+  return OUTCOME_NAMES[outcome] ?? "unknown";
+}
+
+/** What happened to one row. */
+export function requestFacts(
+  { requests: r, replicas }: Pick<SimulationResult, "requests" | "replicas">,
+  row: number,
+): RequestFacts {
+  const seconds = (us: number) => (Number.isNaN(us) ? null : us / 1e6);
+  const at = (column: Float64Array) => column[row] ?? Number.NaN;
+  const arrival = at(r.arrivalUs);
+  const done = r.outcome[row] === Outcome.completed;
+  const outputTokens = r.outputTokens[row] ?? 0;
+  const decodeUs = at(r.finishUs) - at(r.firstTokenUs);
+  return {
+    row,
+    outcome: outcomeName(r.outcome[row] ?? 0),
+    replica: replicas[r.replica[row] ?? -1]?.name ?? null,
+    promptTokens: r.promptTokens[row] ?? 0,
+    outputTokens,
+    cachedTokens: r.cachedTokens[row] ?? 0,
+    preemptions: r.preemptions[row] ?? 0,
+    arrivalSeconds: seconds(arrival),
+    scheduledSeconds: seconds(at(r.scheduledUs)),
+    firstTokenSeconds: seconds(at(r.firstTokenUs)),
+    finishSeconds: seconds(at(r.finishUs)),
+    queueTimeSeconds: seconds(at(r.scheduledUs) - arrival),
+    ttftSeconds: seconds(at(r.firstTokenUs) - arrival),
+    tpotSeconds: done && outputTokens > 1 ? seconds(decodeUs / (outputTokens - 1)) : null,
+    e2eSeconds: done ? seconds(at(r.finishUs) - arrival) : null,
+  };
+}
+
+/** The request's moments in order, each with what it means. */
+export function timelineTable(facts: RequestFacts): Table {
+  const rows: string[][] = [];
+  const moment = (seconds: number | null, name: string, remark: string) => {
+    if (seconds === null) return;
+    const since = seconds - (facts.arrivalSeconds ?? seconds);
+    rows.push([`${seconds.toFixed(6)} s`, since === 0 ? "" : `+${formatSeconds(since)}`, name, remark]);
+  };
+  moment(facts.arrivalSeconds, "arrival", `${formatCount(facts.promptTokens)} prompt tokens`);
+  moment(facts.scheduledSeconds, "first step", `on ${facts.replica}; ${cached(facts)}`);
+  moment(facts.firstTokenSeconds, "first token", `TTFT ${formatSeconds(facts.ttftSeconds ?? 0)}`);
+  const tpot = facts.tpotSeconds === null ? "" : `, TPOT ${formatSeconds(facts.tpotSeconds)}`;
+  const preempted = facts.preemptions > 0 ? `, preempted ${facts.preemptions} times` : "";
+  moment(facts.finishSeconds, facts.outcome, `${formatCount(facts.outputTokens)} output tokens${tpot}${preempted}`);
+  if (facts.finishSeconds === null) rows.push(["", "", facts.outcome, ""]);
+  return {
+    title: "Timeline",
+    columns: [{ title: "time", align: "right" }, { title: "since", align: "right" }, { title: "event" }, { title: "" }],
+    rows,
+  };
+}
+
+function cached({ cachedTokens, promptTokens }: RequestFacts): string {
+  if (cachedTokens === 0) return "nothing of the prompt cached";
+  return `${formatCount(cachedTokens)} prompt tokens cached (${formatPercent(cachedTokens / promptTokens)})`;
+}

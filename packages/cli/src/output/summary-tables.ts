@@ -1,0 +1,136 @@
+import type { FleetSummary, PoolSummary, RunSummary } from "@windtunnel/sim-core";
+import { formatCount, formatNumber, formatPercent, formatSeconds } from "./numbers.ts";
+import type { Cell, Table } from "./table.ts";
+
+/** The title of a run: scenario, policy, seed, size. */
+export function runTitle(run: RunSummary): string {
+  const { total } = run.fleet.requests;
+  const partial = run.partial ? "  PARTIAL: stopped before its end" : "";
+  return `${run.scenario} · ${run.policy} · seed ${run.seed} · ${formatCount(total)} requests in ${formatSeconds(run.spanSeconds)} of simulated time${partial}`;
+}
+
+/** What one run measured, as the tables of `-o table`. */
+export function summaryTables(run: RunSummary): Table[] {
+  const tables = [latencyTable(run), fleetTable(run), poolTable(run)];
+  if (run.classes.length > 1) tables.push(classTable(run));
+  return tables;
+}
+
+const LATENCY_ROWS = [
+  ["TTFT", "ttft"],
+  ["TPOT", "tpot"],
+  ["ITL", "itl"],
+  ["E2E", "e2e"],
+  ["Queue time", "queueTime"],
+] as const;
+
+function latencyTable(run: RunSummary): Table {
+  return {
+    columns: ["Latency", "mean", "p50", "p90", "p99", "max"].map((title, i) => ({
+      title,
+      align: i === 0 ? "left" : "right",
+    })),
+    rows: LATENCY_ROWS.map(([title, field]) => {
+      const d = run.fleet.latency[field];
+      return [
+        title,
+        ...[d.meanSeconds, d.p50Seconds, d.p90Seconds, d.p99Seconds, d.maxSeconds].map((s) => orDash(s, formatSeconds)),
+      ];
+    }),
+  };
+}
+
+function fleetTable({ fleet, partial }: RunSummary): Table {
+  const { requests } = fleet;
+  const ended = requests.total - requests.unfinished;
+  const rows: Cell[][] = [
+    [
+      "Completed",
+      `${formatCount(requests.completed)} of ${formatCount(partial ? ended : requests.total)}${others(fleet)}`,
+    ],
+    ["Goodput", `${orDash(fleet.goodputRequestsPerSecond, formatNumber)} req/s${attained(fleet)}`],
+    [
+      "Throughput",
+      `${orDash(fleet.requestsPerSecond, formatNumber)} req/s, ${orDash(fleet.outputTokensPerSecond, formatNumber)} output tok/s, ${orDash(fleet.totalTokensPerSecond, formatNumber)} total tok/s`,
+    ],
+    ["Prefix hit", `${orDash(fleet.prefixHitFraction, formatPercent)} of prompt tokens`],
+    ["Utilisation", `${orDash(fleet.utilisationFraction, formatPercent)} of ${plural(fleet.replicas, "replica")}`],
+    [
+      "Cost",
+      `${orDash(fleet.costPerMillionTokensUsd, dollars)} per 1M tokens, ${orDash(fleet.costPerMillionOutputTokensUsd, dollars)} per 1M output tokens`,
+    ],
+    ["Energy", `${orDash(fleet.energyJoulesPerToken, formatNumber)} J per token`],
+  ];
+  return { columns: [{ title: "" }, { title: "" }], rows };
+}
+
+function others({ requests, preemptions }: FleetSummary): string {
+  const parts = [
+    [requests.rejected, "rejected"],
+    [requests.refusedTooLong, "too long"],
+    [requests.unfinished, "unfinished"],
+    [preemptions, preemptions === 1 ? "preemption" : "preemptions"],
+  ] as const;
+  const shown = parts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
+  return shown.length === 0 ? "" : ` (${shown.join(", ")})`;
+}
+
+function attained(fleet: FleetSummary): string {
+  return fleet.sloAttainmentFraction === null
+    ? ""
+    : ` (${formatPercent(fleet.sloAttainmentFraction)} of requests meet their SLO)`;
+}
+
+function poolTable(run: RunSummary): Table {
+  const titles = [
+    "Pool",
+    "accelerator",
+    "replicas",
+    "requests",
+    "utilisation",
+    "prefix hit",
+    "TTFT p90",
+    "TPOT p90",
+    "preempted",
+  ];
+  return {
+    columns: titles.map((title, i) => ({ title, align: i < 2 ? "left" : "right" })),
+    rows: run.pools.map((pool: PoolSummary) => [
+      pool.name,
+      pool.accelerator,
+      formatCount(pool.replicas),
+      formatCount(pool.requests.total),
+      orDash(pool.utilisationFraction, formatPercent),
+      orDash(pool.prefixHitFraction, formatPercent),
+      orDash(pool.latency.ttft.p90Seconds, formatSeconds),
+      orDash(pool.latency.tpot.p90Seconds, formatSeconds),
+      formatCount(pool.preemptions),
+    ]),
+  };
+}
+
+function classTable(run: RunSummary): Table {
+  const titles = ["Class", "requests", "SLO met", "TTFT p50", "TTFT p99", "TPOT p50", "TPOT p99"];
+  return {
+    columns: titles.map((title, i) => ({ title, align: i === 0 ? "left" : "right" })),
+    rows: run.classes.map(({ name, requests, sloAttainmentFraction, latency: { ttft, tpot } }) => [
+      name,
+      formatCount(requests.total),
+      orDash(sloAttainmentFraction, formatPercent),
+      ...[ttft.p50Seconds, ttft.p99Seconds, tpot.p50Seconds, tpot.p99Seconds].map((s) => orDash(s, formatSeconds)),
+    ]),
+  };
+}
+
+/** US dollars, to the tenth of a cent below one. */
+export const dollars = (value: number) => `$${value < 1 ? value.toFixed(3) : value.toFixed(2)}`;
+
+/** `1 replica`, `8 replicas`. */
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A value that may be missing; the reason is in the summary's `missing`. */
+export function orDash(value: number | null, format: (value: number) => string): string {
+  return value === null ? "–" : format(value);
+}
