@@ -21,7 +21,7 @@ export const loadAwareScorer = defineScorer({
           const metrics = endpoints[i]!.metrics;
           const queue = metrics.waitingQueueSize;
           const unknown = context.strict && metrics.updatedAtUs === NEVER_SCRAPED_US;
-          scores[i] = unknown ? 0 : 0.5 * (1 - (queue < threshold ? queue : threshold) / threshold);
+          scores[i] = unknown ? 0 : 0.5 * (1 - Math.min(queue, threshold) / threshold);
         }
       },
       facts: (endpoint) => `${endpoint.metrics.waitingQueueSize} waiting`,

@@ -1,0 +1,138 @@
+import type { EndpointPickerConfig, PluginSpec } from "../config/endpoint-picker-config.ts";
+import { PolicyError } from "../errors.ts";
+import type { DataKey, DataKind, DataKinds } from "../framework/data.ts";
+import type {
+  Filter,
+  Picker,
+  Plugin,
+  PluginContext,
+  PluginDefinition,
+  ProfileHandler,
+  SaturationDetector,
+  Scorer,
+} from "../framework/plugin.ts";
+import { pluginType } from "../registry.ts";
+import type { RouterHost } from "./host.ts";
+import { CompiledProfile } from "./profile.ts";
+
+/** What a built plugin may do besides picking, which pickers and profile handlers both call `pick`. */
+export type BuiltRoles = Omit<Plugin, "pick" | "primary" | "onlyProfile"> & { readonly data?: Partial<DataKinds> };
+
+/** A built plugin with what it was built from. */
+export interface BuiltPlugin {
+  readonly spec: PluginSpec;
+  readonly definition: PluginDefinition;
+  readonly plugin: BuiltRoles;
+}
+
+/** The data of a producer that is not there: nothing is known, nothing is in flight. */
+function absentData(kind: DataKind): DataKinds[DataKind] {
+  const none: DataKinds = {
+    "prefix-match": { available: false, totalBlocks: 0, blockSizeTokens: 0, matchBlocks: new Float64Array(0) },
+    "in-flight-load": { requests: new Int32Array(0), tokens: new Float64Array(0) },
+    "uncached-tokens": { tokens: new Float64Array(0) },
+    tokens: { available: false, promptTokens: 0 },
+  };
+  return none[kind];
+}
+
+/** Builds every plugin, those first whose data others read; equals in the order of the configuration. */
+export function buildPlugins(config: EndpointPickerConfig, host: RouterHost): BuiltPlugin[] {
+  const missing = config.unsupported.find(({ matters }) => matters);
+  if (missing !== undefined) {
+    const message = `plugin type "${missing.type}" is known to llm-d, not supported yet`;
+    throw new PolicyError(message, missing.position);
+  }
+  const waiting = config.plugins.flatMap((spec) => {
+    const entry = pluginType(spec.type);
+    return entry?.status === "built" ? [{ spec, definition: entry.definition, requires: requirementsOf(spec) }] : [];
+  });
+  const byName = new Map<string, BuiltPlugin>();
+  const names = new Set(waiting.map(({ spec }) => spec.name));
+  while (waiting.length > 0) {
+    const ready = waiting.findIndex(({ requires }) =>
+      requires.every(({ producer }) => byName.has(producer) || !names.has(producer)),
+    );
+    if (ready < 0) {
+      const circle = waiting.map(({ spec }) => spec.name).join(", ");
+      throw new PolicyError(`plugins need each other's data in a circle: ${circle}`, waiting[0]!.spec.position);
+    }
+    const [next] = waiting.splice(ready, 1);
+    const { spec, definition, requires } = next!;
+    byName.set(spec.name, { spec, definition, plugin: create(spec, definition, requires, byName, config, host) });
+  }
+  return [...byName.values()];
+}
+
+function requirementsOf(spec: PluginSpec): readonly DataKey[] {
+  const entry = pluginType(spec.type);
+  if (entry?.status !== "built") return [];
+  return entry.definition.requires?.(spec.parameters as never) ?? [];
+}
+
+function create(
+  spec: PluginSpec,
+  definition: PluginDefinition,
+  requires: readonly DataKey[],
+  built: ReadonlyMap<string, BuiltPlugin>,
+  config: EndpointPickerConfig,
+  host: RouterHost,
+): BuiltPlugin["plugin"] {
+  const context: PluginContext = {
+    name: spec.name,
+    random: host.random(`router/${spec.name}`),
+    strict: config.strict,
+    data<K extends DataKind>(kind: K, producer: string): DataKinds[K] {
+      if (!requires.some((key) => key.kind === kind && key.producer === producer)) {
+        throw new PolicyError(`plugin "${spec.name}" reads ${kind} data of "${producer}" undeclared`, spec.position);
+      }
+      return (built.get(producer)?.plugin.data?.[kind] ?? absentData(kind)) as DataKinds[K];
+    },
+  };
+  try {
+    return definition.create(spec.parameters as never, context);
+  } catch (error) {
+    if (error instanceof PolicyError && error.position === undefined) {
+      throw new PolicyError(`${spec.name}: ${error.detail}`, spec.position);
+    }
+    throw error;
+  }
+}
+
+const isFilter = (plugin: BuiltRoles): plugin is BuiltRoles & Filter => plugin.filter !== undefined;
+const isScorer = (plugin: BuiltRoles): plugin is BuiltRoles & Scorer => plugin.score !== undefined;
+
+/** The profiles with their plugins; one that filters and scores stands in both places. */
+export function compileProfiles(
+  config: EndpointPickerConfig,
+  built: readonly BuiltPlugin[],
+  host: RouterHost,
+): CompiledProfile[] {
+  const byName = new Map(built.map((one) => [one.spec.name, one]));
+  const options = { throwOutOfRange: host.outOfRange === "throw", normalise: config.strict };
+  return config.schedulingProfiles.map((profile) => {
+    const plugins = profile.plugins.map(({ plugin: name, weight }) => ({ name, weight, ...byName.get(name)! }));
+    const picker = plugins.find(({ definition }) => definition.role === "picker")!;
+    const parts = {
+      name: profile.name,
+      filters: plugins.flatMap(({ name, plugin }) => (isFilter(plugin) ? [{ name, filter: plugin }] : [])),
+      scorers: plugins.flatMap(({ name, plugin, weight }) =>
+        isScorer(plugin) ? [{ name, scorer: plugin, weight }] : [],
+      ),
+      picker: picker.plugin as BuiltRoles & Picker,
+      pickerName: picker.name,
+    };
+    return new CompiledProfile(parts, options);
+  });
+}
+
+const pluginNamed = (built: readonly BuiltPlugin[], name: string): BuiltRoles =>
+  built.find(({ spec }) => spec.name === name)!.plugin;
+
+/** The profile handler, which the configuration has checked to be one. */
+export const profileHandlerOf = (config: EndpointPickerConfig, built: readonly BuiltPlugin[]): ProfileHandler =>
+  pluginNamed(built, config.profileHandler) as BuiltRoles & ProfileHandler;
+
+/** The saturation detector, which the configuration has checked to be one. */
+export const detectorOf = (config: EndpointPickerConfig, built: readonly BuiltPlugin[]): SaturationDetector =>
+  pluginNamed(built, config.saturationDetector) as BuiltRoles & SaturationDetector;
