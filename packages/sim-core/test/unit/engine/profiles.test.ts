@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { engineProfile, stepOverheadUs } from "../../../src/engine/profiles.ts";
+import { acceleratorNamed } from "../../../src/hardware/catalogue.ts";
+
+const limits = (id: string) => {
+  const { maxNumBatchedTokens, maxNumSeqs } = engineProfile("vllm-0.19", acceleratorNamed(id), 8192);
+  return [maxNumBatchedTokens, maxNumSeqs];
+};
+
+describe("engine profiles", () => {
+  it("sizes a step by the device's memory, A100 apart", () => {
+    expect(limits("h100")).toEqual([8192, 1024]);
+    expect(limits("rtx-pro-6000")).toEqual([8192, 1024]);
+    expect(limits("a100")).toEqual([2048, 256]);
+    expect(limits("l40s")).toEqual([2048, 256]);
+  });
+  it("keeps what each version does", () => {
+    const h100 = acceleratorNamed("h100");
+    expect(engineProfile("vllm-0.19", h100, 100).schedulerReserveFullIsl).toBe(true);
+    expect(engineProfile("vllm-0.10", h100, 100).schedulerReserveFullIsl).toBe(false);
+    expect(stepOverheadUs("vllm-0.19")).toBe(1_000);
+  });
+  it("lets values be given", () => {
+    const given = engineProfile("vllm-0.19", acceleratorNamed("h100"), 4096, { maxNumSeqs: 128 });
+    expect([given.maxNumSeqs, given.maxModelLenTokens]).toEqual([128, 4096]);
+  });
+  it("names the nearest profile for an unknown one", () => {
+    expect(() => engineProfile("vllm-0.18", acceleratorNamed("h100"), 1)).toThrow('(did you mean "vllm-0.19"?)');
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { catalogueModelIds, modelNamed } from "../../../src/model/catalogue.ts";
+import { importHuggingFaceConfig } from "../../../src/model/import-config.ts";
+import { kvBytesPerTokenPerGpu } from "../../../src/model/kv-cache-size.ts";
+import { countParameters, weightBytes } from "../../../src/model/parameters.ts";
+
+const llama = {
+  model_type: "llama",
+  num_hidden_layers: 2,
+  hidden_size: 64,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  intermediate_size: 128,
+  vocab_size: 100,
+  max_position_embeddings: 1024,
+};
+
+describe("parameters and KV bytes of the catalogue", () => {
+  it.each([
+    ["meta-llama/Llama-3.1-8B", 8_030_261_248, 131_072],
+    ["meta-llama/Llama-3.1-70B", 70_553_706_496, 327_680],
+    ["meta-llama/Llama-2-7b-hf", 6_738_415_616, 524_288],
+    ["mistralai/Mistral-7B-v0.3", 7_248_023_552, 131_072],
+    ["Qwen/Qwen2.5-7B-Instruct", 7_615_616_512, 57_344],
+    ["Qwen/Qwen3-8B", 8_190_735_360, 147_456],
+    ["Qwen/Qwen3-32B", 32_762_123_264, 262_144],
+    ["Qwen/Qwen3-30B-A3B", 30_532_122_624, 98_304],
+    ["mistralai/Mixtral-8x7B-v0.1", 46_702_792_704, 131_072],
+    ["deepseek-ai/DeepSeek-V2-Lite", 15_706_484_224, 31_104],
+    ["deepseek-ai/DeepSeek-V3", 671_026_404_352, 70_272],
+    ["moonshotai/Kimi-K2-Instruct", 1_026_408_209_408, 70_272],
+  ])("%s", (id, parameters, kvBytes) => {
+    const model = modelNamed(id);
+    expect(countParameters(model).total).toBe(parameters);
+    expect(kvBytesPerTokenPerGpu(model, 1, "bfloat16")).toBe(kvBytes);
+  });
+
+  it("counts the parameters that a token passes through", () => {
+    expect(countParameters(modelNamed("Qwen3-30B-A3B")).activePerToken / 1e9).toBeCloseTo(3.03, 1);
+    expect(countParameters(modelNamed("DeepSeek-V3")).activePerToken / 1e9).toBeCloseTo(36.6, 0);
+  });
+
+  it("counts a model by hand", () => {
+    const model = importHuggingFaceConfig("tiny", llama);
+    // Per layer: q and o 64*64 each, k and v 64*32 each, three of 64*128, two norms; then 2 embeddings and a norm.
+    const layer = 2 * 4096 + 2 * 2048 + 3 * 8192 + 2 * 64;
+    expect(countParameters(model).total).toBe(2 * layer + 2 * 6400 + 64);
+    expect(weightBytes(model)).toBe(2 * (2 * layer + 2 * 6400 + 64));
+    // 2 layers, keys and values, 2 heads of 16, two bytes; each of 4 devices keeps one head.
+    expect(kvBytesPerTokenPerGpu(model, 1, "bfloat16")).toBe(256);
+    expect(kvBytesPerTokenPerGpu(model, 4, "bfloat16")).toBe(128);
+    expect(kvBytesPerTokenPerGpu(model, 1, "fp8")).toBe(128);
+  });
+});
+
+describe("names", () => {
+  it("ignores case, organisation and the instruct suffix", () => {
+    for (const name of ["meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b", "meta-llama/Meta-Llama-3.1-8B"]) {
+      expect(modelNamed(name).name).toBe("meta-llama/Llama-3.1-8B");
+    }
+    expect(modelNamed("mistralai/Mixtral-8x7B-Instruct-v0.1").moe?.experts).toBe(8);
+    expect(catalogueModelIds()).toContain("deepseek-ai/DeepSeek-R1");
+  });
+  it("names the nearest model for an unknown one", () => {
+    expect(() => modelNamed("Qwen/Qwen3-31B")).toThrow('unknown model "Qwen/Qwen3-31B" (did you mean "Qwen/Qwen3-');
+  });
+});
+
+describe("keys of config.json", () => {
+  it("takes head_dim before hidden over heads", () => {
+    expect(importHuggingFaceConfig("m", llama).headDim).toBe(16);
+    expect(importHuggingFaceConfig("m", { ...llama, head_dim: 32 }).headDim).toBe(32);
+  });
+  it("lets use_sliding_window beat sliding_window", () => {
+    expect(importHuggingFaceConfig("m", { ...llama, sliding_window: 256 }).slidingWindowTokens).toBe(256);
+    const off = { ...llama, sliding_window: 256, use_sliding_window: false };
+    expect(importHuggingFaceConfig("m", off).slidingWindowTokens).toBe(0);
+    const mixed = { ...llama, sliding_window: 256, use_sliding_window: true, max_window_layers: 1 };
+    expect(() => importHuggingFaceConfig("m", mixed)).toThrow("mixes 1 full-attention layers with sliding-window");
+  });
+  it("reads the text model of a nested config", () => {
+    const nested = { model_type: "llama", text_config: { ...llama, vocab_size: 50 } };
+    expect(importHuggingFaceConfig("m", nested).vocabSize).toBe(50);
+  });
+  it("counts dense layers by each family's rule", () => {
+    const moe = { ...llama, model_type: "qwen3_moe", num_hidden_layers: 6, num_experts: 8, num_experts_per_tok: 2 };
+    const sparse = { ...moe, moe_intermediate_size: 32, decoder_sparse_step: 2, mlp_only_layers: [1] };
+    // Of layers 0..5 the odd ones are sparse, and layer 1 is taken out.
+    expect(importHuggingFaceConfig("m", sparse).moe?.denseLayers).toBe(4);
+    const deepseek = { ...moe, model_type: "deepseek_v3", n_shared_experts: 1, first_k_dense_replace: 3 };
+    expect(importHuggingFaceConfig("m", deepseek).moe).toMatchObject({ denseLayers: 3, sharedExperts: 1, topK: 2 });
+  });
+  it("reads the quantisation from either file", () => {
+    const block = { quantization_config: { quant_method: "fp8", weight_block_size: [128, 128] } };
+    expect(importHuggingFaceConfig("m", { ...llama, ...block }).weightFormat).toBe("fp8_block");
+    const quant = { quantization: { quant_algo: "NVFP4", kv_cache_quant_algo: "FP8" } };
+    const model = importHuggingFaceConfig("m", llama, quant);
+    expect([model.weightFormat, model.checkpointKvFormat]).toEqual(["nvfp4", "fp8"]);
+    const odd = { quantization_config: { quant_method: "aqlm" } };
+    expect(() => importHuggingFaceConfig("m", { ...llama, ...odd })).toThrow(
+      'm: unknown quantisation "aqlm"; known: fp8',
+    );
+  });
+});
+
+describe("refusals", () => {
+  it("says which layers are missing", () => {
+    expect(() => importHuggingFaceConfig("gpt", { model_type: "gpt_oss" })).toThrow(
+      'gpt: model_type "gpt_oss" is not supported, missing: sliding-window layers',
+    );
+    expect(() => importHuggingFaceConfig("x", { model_type: "llama3" })).toThrow('did you mean "llama"?');
+    expect(() => importHuggingFaceConfig("x", {})).toThrow('x: config.json has no "model_type"; supported: llama');
+  });
+  it("says which key is wrong", () => {
+    expect(() => importHuggingFaceConfig("m", { ...llama, hidden_size: -1 })).toThrow(
+      'm: config.json "hidden_size" is -1, allowed: a whole number of 0 or more',
+    );
+    const { vocab_size: _, ...incomplete } = llama;
+    expect(() => importHuggingFaceConfig("m", incomplete)).toThrow('m: config.json "vocab_size" is missing');
+  });
+});
