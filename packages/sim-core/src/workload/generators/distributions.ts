@@ -13,7 +13,7 @@ export type Quantile = (uniform: number) => number;
 
 /** A uniform draw kept away from 0, where quantiles of unbounded distributions are infinite. */
 export function openUniform(uniform: number): number {
-  return uniform < SMALLEST_PROBABILITY ? SMALLEST_PROBABILITY : uniform;
+  return Math.max(uniform, SMALLEST_PROBABILITY);
 }
 
 /**
