@@ -150,7 +150,7 @@ function line(origin: Origin, path: Path, message: string, key?: string): string
 }
 
 /** `file:line:column`, or the option that set the value. */
-function placeOf({ sources, overrides }: Origin, full: Path, path: Path, key: string | undefined): string {
+export function placeOf({ sources, overrides }: Origin, full: Path, path: Path, key: string | undefined): string {
   const override = overrides.findLast(
     ({ path: set }) =>
       full.slice(0, set.length).every((step, i) => String(step) === String(set[i])) && set.length <= full.length,

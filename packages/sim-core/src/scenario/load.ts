@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { ScenarioError } from "../errors.ts";
-import { describeIssues } from "./issues.ts";
+import { describeIssues, placeOf } from "./issues.ts";
 import type { Override } from "./layers.ts";
 import { applyOverride, merge } from "./layers.ts";
 import type { Scenario } from "./schema.ts";
 import { scenarioSchema } from "./schema.ts";
 import type { JsonSchema } from "./schema-fields.ts";
 import type { SourceFile } from "./source-file.ts";
-import { readSource } from "./source-file.ts";
+import { type Path, readSource } from "./source-file.ts";
 import { gatherPastedGenerator } from "./workload-schema.ts";
 
 export interface LoadOptions {
@@ -24,6 +24,8 @@ export interface LoadedScenario {
   readonly scenario: Scenario;
   /** What was written, merged, before defaults. */
   readonly written: unknown;
+  /** Where a value was written: `file:line:column`, or the option that set it. */
+  readonly place: (path: Path) => string;
   /** `spec.router.inline` as text whose line and column numbers are those of the file. */
   readonly inlineRouter?: { readonly text: string; readonly file: string };
 }
@@ -45,7 +47,8 @@ export function loadScenario(text: string, options: LoadOptions): LoadedScenario
     throw new ScenarioError(lines.join("\n"));
   }
   const inline = inlineRouter(sources, overrides);
-  return { scenario: parsed.data, written, ...(inline ? { inlineRouter: inline } : {}) };
+  const place = (path: Path) => placeOf({ sources, overrides }, path, path, undefined);
+  return { scenario: parsed.data, written: value, place, ...(inline ? { inlineRouter: inline } : {}) };
 }
 
 /** The JSON Schema (draft 7) of a scenario file, as people write it. */

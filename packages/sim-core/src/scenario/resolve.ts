@@ -1,0 +1,110 @@
+import type { EndpointPickerConfig } from "@windtunnel/router-policies";
+import { ScenarioError } from "../errors.ts";
+import { formatBytes, formatDurationUs } from "../kernel/units.ts";
+import type { ReplicaHardware } from "../metrics/scope.ts";
+import type { ModelArchitecture } from "../model/architecture.ts";
+import type { SimulationInput } from "../simulate/input.ts";
+import type { Workload } from "../workload/workload.ts";
+import { fillDefaults } from "./fill-defaults.ts";
+import type { LoadedScenario } from "./load.ts";
+import { scenarioJsonSchema } from "./load.ts";
+import type { ResolvedPool } from "./resolve-pool.ts";
+import { resolvePool } from "./resolve-pool.ts";
+import type { Scenario } from "./schema.ts";
+
+/** What a scenario names and its host has read. */
+export interface ScenarioParts {
+  readonly workload: Workload;
+  readonly model: ModelArchitecture;
+  readonly router: EndpointPickerConfig;
+}
+
+/** A scenario ready to run. */
+export interface ResolvedScenario {
+  readonly input: SimulationInput;
+  /** What one replica of each pool costs and draws, in the pools' order. */
+  readonly hardware: readonly (ReplicaHardware & { readonly accelerator: string })[];
+  /** The scenario again, as people write it, with every default and every derived value in force. */
+  readonly document: object;
+}
+
+/**
+ * Puts a scenario and what it names together.
+ *
+ * @throws ScenarioError for a pool that cannot be: unknown hardware, a model that does not fit
+ */
+export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): ResolvedScenario {
+  const { spec } = loaded.scenario;
+  const pools = spec.pools.map((pool, index) => {
+    try {
+      return resolvePool(pool, parts.model);
+    } catch (error) {
+      if (!(error instanceof ScenarioError)) throw error;
+      throw new ScenarioError(`${loaded.place(["spec", "pools", index])}: ${error.message}`);
+    }
+  });
+  const { series } = spec.observe;
+  const record = recordedRows(spec.observe.decisions);
+  return {
+    input: {
+      workload: withSlo(parts.workload, spec.workload.slo),
+      pools: pools.map(({ input }) => input),
+      router: parts.router,
+      modelName: spec.model,
+      seed: spec.seed,
+      scrapeIntervalUs: spec.signals.scrapeInterval,
+      kvEventDelayUs: spec.signals.kvEventDelay,
+      ...(series === "none" ? {} : { seriesIntervalUs: series }),
+      ...(record ? { recordDecision: record } : {}),
+    },
+    hardware: pools.map(({ hardware }) => hardware),
+    document: resolvedDocument(loaded, pools),
+  };
+}
+
+function recordedRows(decisions: Scenario["spec"]["observe"]["decisions"]): ((row: number) => boolean) | undefined {
+  if (decisions === "none") return undefined;
+  if (decisions === "all") return () => true;
+  if ("every" in decisions) return (row) => row % decisions.every === 0;
+  const rows = new Set(decisions.rows);
+  return (row) => rows.has(row);
+}
+
+/** The workload with the scenario's objectives on every class that has none of its own. */
+function withSlo(workload: Workload, slo: Scenario["spec"]["workload"]["slo"]): Workload {
+  if (slo === undefined) return workload;
+  const fallback = {
+    ...(slo.ttft === undefined ? {} : { ttftSloUs: slo.ttft }),
+    ...(slo.tpot === undefined ? {} : { tpotSloUs: slo.tpot }),
+  };
+  const classes = workload.classes ?? [{ name: "default", priority: 0 }];
+  const without = classes.map((entry) =>
+    entry.ttftSloUs === undefined && entry.tpotSloUs === undefined ? { ...entry, ...fallback } : entry,
+  );
+  return { ...workload, classes: without };
+}
+
+function resolvedDocument({ scenario, written }: LoadedScenario, pools: readonly ResolvedPool[]): object {
+  const document = fillDefaults(scenarioJsonSchema(), written, scenario) as {
+    spec: { pools: Record<string, unknown>[] };
+  };
+  const resolved = document.spec.pools.map((pool, index) => {
+    const { accelerator, profile, reserveBytes, gpuMemoryUtilization, numGpuBlocks, pricePerHourUsd } = pools[index]!;
+    const { name: _name, maxModelLenTokens, requestOverheadUs, ...limits } = profile;
+    return {
+      ...pool,
+      accelerator: accelerator.id,
+      pricePerHour: pricePerHourUsd,
+      engine: {
+        profile: scenario.spec.pools[index]!.engine.profile,
+        ...limits,
+        maxModelLen: maxModelLenTokens,
+        gpuMemoryUtilization,
+        reserve: formatBytes(reserveBytes, 4),
+        numGpuBlocks,
+        requestOverhead: formatDurationUs(requestOverheadUs),
+      },
+    };
+  });
+  return { ...document, spec: { ...document.spec, pools: resolved } };
+}
