@@ -1,4 +1,5 @@
 export { didYouMean, InvariantError, nearest, ScenarioError, TraceError } from "./errors.ts";
+export { ACCELERATORS } from "./hardware/catalogue.ts";
 export type { GapMetric, LatencyMetric, MetricDefinition, ScalarMetric } from "./metrics/definitions.ts";
 export { METRICS } from "./metrics/definitions.ts";
 export type { Distribution } from "./metrics/distribution.ts";
@@ -7,6 +8,9 @@ export { runSummarySchema } from "./metrics/run-summary.ts";
 export type { ReplicaHardware } from "./metrics/scope.ts";
 export type { RunFacts } from "./metrics/summarise.ts";
 export { summarise } from "./metrics/summarise.ts";
+export type { ModelArchitecture } from "./model/architecture.ts";
+export { modelNamed } from "./model/catalogue.ts";
+export { importHuggingFaceConfig } from "./model/import-config.ts";
 export { generateWorkload, ignoredFields } from "./scenario/generate-workload.ts";
 export type { Override } from "./scenario/layers.ts";
 export { formatPath, parseOverride, parsePath } from "./scenario/layers.ts";
@@ -20,15 +24,31 @@ export { fieldAt, fieldsOf } from "./scenario/schema-fields.ts";
 export type { PoolInput, SimulationControl, SimulationInput } from "./simulate/input.ts";
 export type { ItlHistogram, ReplicaSummary, RequestColumns, Series, SimulationResult } from "./simulate/result.ts";
 export { Outcome } from "./simulate/result.ts";
+export { simulate } from "./simulate/simulate.ts";
 export type { TraceFormat } from "./workload/formats/format.ts";
 export { traceFormats } from "./workload/formats/index.ts";
+export type { InferencePerfConfig, SyntheticSpec } from "./workload/generator-schema.ts";
+export { inferencePerfSchema, syntheticSchema } from "./workload/generator-schema.ts";
+export { generateInferencePerf } from "./workload/generators/inference-perf.ts";
+export { ignoredInferencePerfKeys } from "./workload/generators/inference-perf-schema.ts";
 export { parseServeGenClient, type ServeGenClient, serveGenWorkload } from "./workload/generators/servegen.ts";
+export { generateSynthetic } from "./workload/generators/synthetic.ts";
 export { type PodPolicy, podHits, singleCacheHits } from "./workload/prefix-cache-facts.ts";
 export { sampleTrace, type TraceSample } from "./workload/sample.ts";
 export { suggestedJitterUs, type TraceInfo, type TraceInfoOptions, traceInfo } from "./workload/trace-info.ts";
-export { createTraceReader, type TraceReader, type TraceReaderOptions } from "./workload/trace-reader.ts";
+export {
+  createTraceReader,
+  createTraceReader,
+  type TraceReader,
+  type TraceReaderOptions,
+} from "./workload/trace-reader.ts";
 export type { ColumnUse, TraceTable } from "./workload/trace-rows.ts";
-export { type TraceWorkload, type TraceWorkloadOptions, workloadFromTrace } from "./workload/trace-workload.ts";
+export {
+  type TraceWorkload,
+  type TraceWorkloadOptions,
+  workloadFromTrace,
+  workloadFromTrace,
+} from "./workload/trace-workload.ts";
 export { createTraceWriter, type TraceWriter, traceWriterNames } from "./workload/trace-writer.ts";
-export { type TraceTransform, transformTrace } from "./workload/transform.ts";
-export type { PromptSegments, Workload, WorkloadClass, WorkloadStage } from "./workload/workload.ts";
+export { type TraceTransform, transformTrace, transformTrace } from "./workload/transform.ts";
+export type { PromptSegments, Workload, Workload, WorkloadClass, WorkloadStage } from "./workload/workload.ts";
