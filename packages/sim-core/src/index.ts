@@ -38,7 +38,6 @@ export { sampleTrace, type TraceSample } from "./workload/sample.ts";
 export { suggestedJitterUs, type TraceInfo, type TraceInfoOptions, traceInfo } from "./workload/trace-info.ts";
 export {
   createTraceReader,
-  createTraceReader,
   type TraceReader,
   type TraceReaderOptions,
 } from "./workload/trace-reader.ts";
@@ -47,8 +46,7 @@ export {
   type TraceWorkload,
   type TraceWorkloadOptions,
   workloadFromTrace,
-  workloadFromTrace,
 } from "./workload/trace-workload.ts";
 export { createTraceWriter, type TraceWriter, traceWriterNames } from "./workload/trace-writer.ts";
-export { type TraceTransform, transformTrace, transformTrace } from "./workload/transform.ts";
-export type { PromptSegments, Workload, Workload, WorkloadClass, WorkloadStage } from "./workload/workload.ts";
+export { type TraceTransform, transformTrace } from "./workload/transform.ts";
+export type { PromptSegments, Workload, WorkloadClass, WorkloadStage } from "./workload/workload.ts";
