@@ -47,7 +47,7 @@ export function blockInfo(table: TraceTable): BlockInfo {
   const total = perRequest.reduce((sum, blocks) => sum + blocks, 0);
   const counts = [...requests.values()];
   return {
-    block_size_tokens: table.blockTokens ?? 0,
+    block_size_tokens: table.blockSizeTokens ?? 0,
     blocks_per_request: distribution(perRequest),
     hash_len_check: hashLengthCheck(table, perRequest),
     unique_blocks: requests.size,
@@ -62,12 +62,12 @@ export function blockInfo(table: TraceTable): BlockInfo {
 }
 
 function hashLengthCheck(table: TraceTable, perRequest: Float64Array): BlockInfo["hash_len_check"] {
-  const { promptTokens, blockTokens } = table;
+  const { promptTokens, blockSizeTokens } = table;
   const check = { eq_ceil: 0, eq_floor: 0, other: 0 };
-  if (blockTokens === undefined) return check;
+  if (blockSizeTokens === undefined) return check;
   perRequest.forEach((blocks, row) => {
-    const isCeil = blocks === Math.ceil(promptTokens[row]! / blockTokens);
-    const isFloor = blocks === Math.floor(promptTokens[row]! / blockTokens);
+    const isCeil = blocks === Math.ceil(promptTokens[row]! / blockSizeTokens);
+    const isFloor = blocks === Math.floor(promptTokens[row]! / blockSizeTokens);
     if (isCeil) check.eq_ceil++;
     if (isFloor) check.eq_floor++;
     if (!isCeil && !isFloor) check.other++;

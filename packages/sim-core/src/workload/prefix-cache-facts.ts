@@ -64,7 +64,7 @@ export function prefixCacheFacts(table: TraceTable): PrefixCacheFacts {
   const lru = (rootLast: boolean): LruHits[] =>
     LRU_CAPACITIES.map((capacity) => ({
       cap_blocks: capacity,
-      cap_tokens: capacity * (table.blockTokens ?? 0),
+      cap_tokens: capacity * (table.blockSizeTokens ?? 0),
       ...singleCacheHits(table, capacity, rootLast),
     }));
   return {
@@ -200,7 +200,7 @@ function touchAll(cache: BlockLru, ids: Int32Array, from: number, to: number, ro
 /** An infinite cache that keeps full blocks only, as an engine does. */
 function fullBlockHits(table: TraceTable): FullBlockHits {
   const { offsets, ids, endTokens, idCount } = table.segments!;
-  const blockTokens = table.blockTokens ?? 1;
+  const blockSizeTokens = table.blockSizeTokens ?? 1;
   const held = new Uint8Array(idCount);
   const fractions = new Float64Array(table.count);
   let hitBlocks = 0;
@@ -212,7 +212,7 @@ function fullBlockHits(table: TraceTable): FullBlockHits {
     let leading = true;
     for (let entry = from; entry < offsets[row + 1]!; entry++) {
       const start = entry === from ? 0 : endTokens[entry - 1]!;
-      if (endTokens[entry]! - start !== blockTokens) break;
+      if (endTokens[entry]! - start !== blockSizeTokens) break;
       fullBlocks++;
       leading = leading && held[ids[entry]!] === 1;
       if (leading) {

@@ -24,7 +24,7 @@ export interface TraceTable {
   /** The file's own id of each segment id, -1 for tokens without one. */
   readonly hashIds?: Float64Array;
   /** Tokens of a full block. */
-  readonly blockTokens?: number;
+  readonly blockSizeTokens?: number;
   readonly releasedBy?: Int32Array;
   readonly classOf?: Uint8Array;
   readonly classNames?: readonly string[];
@@ -56,7 +56,7 @@ export class TraceRows {
   #hasHashIds = false;
   #hasReleases = false;
   #hasOutputIds = false;
-  #blockTokens = 0;
+  #blockSizeTokens = 0;
 
   get count(): number {
     return this.#promptTokens.length;
@@ -90,19 +90,19 @@ export class TraceRows {
    * @param scope ids of different scopes are different blocks
    * @returns false when the number of ids fits neither the floor nor the ceiling of prompt / block size
    */
-  nameBlocks(hashIds: readonly number[], blockTokens: number, scope = 0): boolean {
+  nameBlocks(hashIds: readonly number[], blockSizeTokens: number, scope = 0): boolean {
     const promptTokens = this.#promptTokens.at(this.count - 1);
-    const full = Math.floor(promptTokens / blockTokens);
-    if (hashIds.length !== full && hashIds.length !== Math.ceil(promptTokens / blockTokens)) return false;
+    const full = Math.floor(promptTokens / blockSizeTokens);
+    if (hashIds.length !== full && hashIds.length !== Math.ceil(promptTokens / blockSizeTokens)) return false;
     this.#hasHashIds = true;
-    this.#blockTokens = blockTokens;
+    this.#blockSizeTokens = blockSizeTokens;
     let parent = -1 - scope;
     for (let i = 0; i < hashIds.length; i++) {
       parent = this.#chains.numberOf(parent, hashIds[i]!);
       this.#ids.push(parent);
-      this.#endTokens.push(Math.min((i + 1) * blockTokens, promptTokens));
+      this.#endTokens.push(Math.min((i + 1) * blockSizeTokens, promptTokens));
     }
-    if (hashIds.length * blockTokens < promptTokens) this.#nameTail(promptTokens);
+    if (hashIds.length * blockSizeTokens < promptTokens) this.#nameTail(promptTokens);
     return true;
   }
 
@@ -168,7 +168,7 @@ export class TraceRows {
     this.#endTokens.push(promptTokens);
   }
 
-  #segmentColumns(): { segments: PromptSegments; hashIds: Float64Array; blockTokens?: number } {
+  #segmentColumns(): { segments: PromptSegments; hashIds: Float64Array; blockSizeTokens?: number } {
     const starts = this.#offsets.toArray();
     const offsets = new Int32Array(this.count + 1);
     const ids = new GrowingInt32();
@@ -195,7 +195,7 @@ export class TraceRows {
         ...(this.#hasOutputIds ? { outputIds: this.#outputIds.toArray() } : {}),
       },
       hashIds: this.#chains.hashIds(),
-      ...(this.#blockTokens > 0 ? { blockTokens: this.#blockTokens } : {}),
+      ...(this.#blockSizeTokens > 0 ? { blockSizeTokens: this.#blockSizeTokens } : {}),
     };
   }
 }

@@ -1,8 +1,9 @@
 import { TraceError } from "../errors.ts";
 import { log1p } from "../kernel/math.ts";
 import { counterUniform, hashSeed, streamId } from "../kernel/random.ts";
+import { pickSegments } from "./pick-rows.ts";
 import type { TraceTable } from "./trace-rows.ts";
-import type { PromptSegments, Workload } from "./workload.ts";
+import type { Workload } from "./workload.ts";
 
 export interface TraceWorkloadOptions {
   readonly name?: string;
@@ -50,31 +51,6 @@ export function workloadFromTrace(table: TraceTable, options: TraceWorkloadOptio
         }),
   };
   return { workload, skipped };
-}
-
-/** The rows' segments in a new order; ids keep their numbers. */
-export function pickSegments(segments: PromptSegments, rows: ArrayLike<number>): PromptSegments {
-  const offsets = new Int32Array(rows.length + 1);
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!;
-    offsets[i + 1] = offsets[i]! + segments.offsets[row + 1]! - segments.offsets[row]!;
-  }
-  const ids = new Int32Array(offsets[rows.length]!);
-  const endTokens = new Int32Array(ids.length);
-  for (let i = 0; i < rows.length; i++) {
-    const from = segments.offsets[rows[i]!]!;
-    const to = segments.offsets[rows[i]! + 1]!;
-    ids.set(segments.ids.subarray(from, to), offsets[i]!);
-    endTokens.set(segments.endTokens.subarray(from, to), offsets[i]!);
-  }
-  const { idCount, outputIds } = segments;
-  return {
-    offsets,
-    ids,
-    endTokens,
-    idCount,
-    ...(outputIds === undefined ? {} : { outputIds: Int32Array.from(rows, (row) => outputIds[row]!) }),
-  };
 }
 
 interface ServingOrder {

@@ -10,16 +10,16 @@ export function nameBlocks(
   record: JsonRecord,
   key: string,
   promptTokens: number,
-  blockTokens: number,
+  blockSizeTokens: number,
   scope = 0,
 ): void {
   const ids = record.hashIds(key);
-  if (rows.nameBlocks(ids, blockTokens, scope)) return;
-  const allowed = Math.ceil(promptTokens / blockTokens);
+  if (rows.nameBlocks(ids, blockSizeTokens, scope)) return;
+  const allowed = Math.ceil(promptTokens / blockSizeTokens);
   const fits = USUAL_BLOCK_TOKENS.find((size) => Math.ceil(promptTokens / size) === ids.length);
   const hint = fits === undefined ? "" : ` (blocks of ${fits} tokens would fit)`;
   throw record.bad(
     key,
-    `${allowed} ids for ${promptTokens} tokens in blocks of ${blockTokens}, not ${ids.length}${hint}`,
+    `${allowed} ids for ${promptTokens} tokens in blocks of ${blockSizeTokens}, not ${ids.length}${hint}`,
   );
 }

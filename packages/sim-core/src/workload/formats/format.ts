@@ -8,7 +8,7 @@ export type TraceHead =
 
 export interface FormatOptions {
   /** Tokens of one hash block; absent = the format's own. */
-  readonly blockTokens?: number;
+  readonly blockSizeTokens?: number;
 }
 
 /** Reads the records of one file into rows; keeps what must be remembered between records. */

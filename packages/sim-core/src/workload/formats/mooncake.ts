@@ -24,7 +24,7 @@ export const mooncake: TraceFormat = {
 
 function mooncakeReader(rows: TraceRows, options: FormatOptions): RecordReader {
   const lastRowOf = new Map<string, number>();
-  const blockTokens = options.blockTokens ?? BLOCK_TOKENS;
+  const blockSizeTokens = options.blockSizeTokens ?? BLOCK_TOKENS;
   return {
     read(at) {
       const record = parseRecord(at);
@@ -37,7 +37,7 @@ function mooncakeReader(rows: TraceRows, options: FormatOptions): RecordReader {
         ? rows.addReleased(before, record.decimal("delay") * US_PER_MS, promptTokens, outputTokens)
         : rows.add(record.decimal("timestamp") * US_PER_MS, promptTokens, outputTokens);
       if (session !== undefined) lastRowOf.set(session, row);
-      if (record.has("hash_ids")) nameBlocks(rows, record, "hash_ids", promptTokens, blockTokens);
+      if (record.has("hash_ids")) nameBlocks(rows, record, "hash_ids", promptTokens, blockSizeTokens);
     },
   };
 }

@@ -30,7 +30,7 @@ export const qwenBailian: TraceFormat = {
       rows.add(record.decimal("timestamp") * US_PER_SECOND, promptTokens, record.tokens("output_length"));
       if (record.has("type")) rows.setClass(record.text("type"));
       if (record.has("hash_ids")) {
-        nameBlocks(rows, record, "hash_ids", promptTokens, options.blockTokens ?? BLOCK_TOKENS);
+        nameBlocks(rows, record, "hash_ids", promptTokens, options.blockSizeTokens ?? BLOCK_TOKENS);
       }
     },
   }),

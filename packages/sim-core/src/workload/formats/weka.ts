@@ -28,13 +28,13 @@ export const weka: TraceFormat = {
         if (ownBlocks === 0) throw record.bad("block_size", "1 or more");
         const local = record.has("hash_id_scope") && record.text("hash_id_scope") === "local";
         sessions++;
-        readSession(rows, record, options.blockTokens ?? ownBlocks, local ? sessions : 0);
+        readSession(rows, record, options.blockSizeTokens ?? ownBlocks, local ? sessions : 0);
       },
     };
   },
 };
 
-function readSession(rows: TraceRows, session: JsonRecord, blockTokens: number, scope: number): void {
+function readSession(rows: TraceRows, session: JsonRecord, blockSizeTokens: number, scope: number): void {
   let before = -1;
   const readAll = (requests: readonly JsonRecord[]): void => {
     for (const request of requests) {
@@ -42,13 +42,19 @@ function readSession(rows: TraceRows, session: JsonRecord, blockTokens: number, 
         readAll(request.objects("requests"));
         continue;
       }
-      before = readRequest(rows, request, before, blockTokens, scope);
+      before = readRequest(rows, request, before, blockSizeTokens, scope);
     }
   };
   readAll(session.objects("requests"));
 }
 
-function readRequest(rows: TraceRows, request: JsonRecord, before: number, blockTokens: number, scope: number): number {
+function readRequest(
+  rows: TraceRows,
+  request: JsonRecord,
+  before: number,
+  blockSizeTokens: number,
+  scope: number,
+): number {
   const promptTokens = request.tokens("in");
   const outputTokens = request.tokens("out");
   const row =
@@ -56,6 +62,6 @@ function readRequest(rows: TraceRows, request: JsonRecord, before: number, block
       ? rows.add(request.decimal("t") * US_PER_SECOND, promptTokens, outputTokens)
       : rows.addReleased(before, request.optionalDecimal("think_time") * US_PER_SECOND, promptTokens, outputTokens);
   if (request.has("model")) rows.setClass(request.text("model"));
-  if (request.has("hash_ids")) nameBlocks(rows, request, "hash_ids", promptTokens, blockTokens, scope);
+  if (request.has("hash_ids")) nameBlocks(rows, request, "hash_ids", promptTokens, blockSizeTokens, scope);
   return row;
 }

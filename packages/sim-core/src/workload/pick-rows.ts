@@ -1,0 +1,50 @@
+import type { PromptSegments, Workload } from "./workload.ts";
+
+/**
+ * The workload of these rows in this order, `releasedBy` renumbered. A row that is released by one left out must be
+ * left out too.
+ *
+ * @param arrivalUs of the picked rows, in the new order
+ */
+export function pickRows(workload: Workload, rows: Int32Array, arrivalUs: Float64Array): Workload {
+  const { segments, releasedBy, classOf } = workload;
+  const newRow = new Int32Array(workload.count).fill(-1);
+  if (releasedBy !== undefined) for (let i = 0; i < rows.length; i++) newRow[rows[i]!] = i;
+  return {
+    ...workload,
+    count: rows.length,
+    arrivalUs,
+    promptTokens: rows.map((row) => workload.promptTokens[row]!),
+    outputTokens: rows.map((row) => workload.outputTokens[row]!),
+    ...(segments === undefined ? {} : { segments: pickSegments(segments, rows) }),
+    ...(releasedBy === undefined
+      ? {}
+      : { releasedBy: rows.map((row) => (releasedBy[row]! < 0 ? -1 : newRow[releasedBy[row]!]!)) }),
+    ...(classOf === undefined ? {} : { classOf: Uint8Array.from(rows, (row) => classOf[row]!) }),
+  };
+}
+
+/** The rows' segments in a new order; ids keep their numbers. */
+export function pickSegments(segments: PromptSegments, rows: Int32Array): PromptSegments {
+  const offsets = new Int32Array(rows.length + 1);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    offsets[i + 1] = offsets[i]! + segments.offsets[row + 1]! - segments.offsets[row]!;
+  }
+  const ids = new Int32Array(offsets[rows.length]!);
+  const endTokens = new Int32Array(ids.length);
+  for (let i = 0; i < rows.length; i++) {
+    const from = segments.offsets[rows[i]!]!;
+    const to = segments.offsets[rows[i]! + 1]!;
+    ids.set(segments.ids.subarray(from, to), offsets[i]!);
+    endTokens.set(segments.endTokens.subarray(from, to), offsets[i]!);
+  }
+  const { idCount, outputIds } = segments;
+  return {
+    offsets,
+    ids,
+    endTokens,
+    idCount,
+    ...(outputIds === undefined ? {} : { outputIds: rows.map((row) => outputIds[row]!) }),
+  };
+}
