@@ -1,5 +1,6 @@
 export { didYouMean, InvariantError, nearest, ScenarioError, TraceError } from "./errors.ts";
 export { ACCELERATORS } from "./hardware/catalogue.ts";
+export { formatDurationUs, parseDurationUs } from "./kernel/units.ts";
 export type { GapMetric, LatencyMetric, MetricDefinition, ScalarMetric } from "./metrics/definitions.ts";
 export { METRICS } from "./metrics/definitions.ts";
 export type { Distribution } from "./metrics/distribution.ts";
@@ -9,7 +10,7 @@ export type { ReplicaHardware } from "./metrics/scope.ts";
 export type { RunFacts } from "./metrics/summarise.ts";
 export { summarise } from "./metrics/summarise.ts";
 export type { ModelArchitecture } from "./model/architecture.ts";
-export { modelNamed } from "./model/catalogue.ts";
+export { catalogueModelIds, modelNamed } from "./model/catalogue.ts";
 export { importHuggingFaceConfig } from "./model/import-config.ts";
 export { generateWorkload, ignoredFields } from "./scenario/generate-workload.ts";
 export type { Override } from "./scenario/layers.ts";

@@ -1,7 +1,7 @@
 import { didYouMean, runSummarySchema, scenarioJsonSchema } from "@windtunnel/sim-core";
 import { z } from "zod";
 import { ExitCode, UsageError } from "../exit-code.ts";
-import type { Terminal } from "../host/terminal.ts";
+import type { Command } from "./command.ts";
 
 const KINDS: Readonly<Record<string, () => object>> = {
   Scenario: scenarioJsonSchema,
@@ -9,7 +9,7 @@ const KINDS: Readonly<Record<string, () => object>> = {
 };
 
 /** `windtunnel schema [Kind]`: the JSON Schema (draft 7) of a kind, or the list of kinds. */
-export function schema(kind: string | undefined, terminal: Terminal): ExitCode {
+export const schema: Command = ({ positional: [kind] }, terminal) => {
   const names = Object.keys(KINDS);
   if (kind === undefined) {
     terminal.out(`${names.join("\n")}\n`);
@@ -21,4 +21,4 @@ export function schema(kind: string | undefined, terminal: Terminal): ExitCode {
   const $id = `https://windtunnel.dev/schemas/v1alpha1/${kind}.json`;
   terminal.out(`${JSON.stringify({ $schema, $id, ...rest }, null, 2)}\n`);
   return ExitCode.pass;
-}
+};

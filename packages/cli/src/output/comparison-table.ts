@@ -5,7 +5,8 @@ import type { Cell, Table } from "./table.ts";
 
 interface Row {
   readonly title: string;
-  readonly better: "lower" | "higher";
+  /** Absent where neither way is better. */
+  readonly better?: "lower" | "higher";
   readonly value: (fleet: FleetSummary) => number | null;
   readonly format: (value: number) => string;
 }
@@ -32,7 +33,7 @@ const ROWS: readonly Row[] = [
   more("SLO met", (f) => f.sloAttainmentFraction, formatPercent),
   more("Output tok/s", (f) => f.outputTokensPerSecond, formatNumber),
   more("Prefix hit", (f) => f.prefixHitFraction, formatPercent),
-  { title: "Utilisation", better: "lower", value: (f) => f.utilisationFraction, format: formatPercent },
+  { title: "Utilisation", value: (f) => f.utilisationFraction, format: formatPercent },
   { title: "Cost per 1M tokens", better: "lower", value: (f) => f.costPerMillionTokensUsd, format: dollars },
   {
     title: "Not completed",
@@ -66,17 +67,21 @@ function comparisonRow(row: Row, runs: readonly RunSummary[]): Cell[] {
   const bestText = texts[values.indexOf(best)];
   // What prints alike is alike: a tie has no best.
   const tie = texts.every((text) => text === bestText);
-  const cells = texts.map(
-    (text): Cell => (!tie && text === bestText ? { text: `${text} *`, tone: "good" } : `${text}  `),
-  );
-  const from = values[0];
-  const to = values.at(-1);
-  if (from === null || to === null || from === undefined || to === undefined) return [row.title, ...cells, ""];
+  const cells = texts.map((text): Cell => {
+    return row.better && !tie && text === bestText ? { text: `${text} *`, tone: "good" } : `${text}  `;
+  });
+  const from = values[0] ?? null;
+  const to = values.at(-1) ?? null;
+  if (from === null || to === null) return [row.title, ...cells, ""];
+  const change = tie ? "same" : changeText(row, from, to);
+  if (change === "same" || !row.better) return [row.title, ...cells, { text: change, tone: "dim" }];
   const improved = row.better === "lower" ? to < from : to > from;
-  const change = tie ? "same" : formatChange(from, to);
-  return [
-    row.title,
-    ...cells,
-    change === "same" ? { text: change, tone: "dim" } : { text: change, tone: improved ? "good" : "bad" },
-  ];
+  return [row.title, ...cells, { text: change, tone: improved ? "good" : "bad" }];
+}
+
+/** Fractions differ by points, everything else by a share of the first. */
+function changeText(row: Row, from: number, to: number): string {
+  if (row.format !== formatPercent) return formatChange(from, to);
+  const points = (to - from) * 100;
+  return `${points < 0 ? "-" : "+"}${Math.abs(points).toFixed(1)} pts`;
 }

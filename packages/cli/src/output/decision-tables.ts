@@ -75,7 +75,7 @@ function scoreTable(profile: ProfileRecord): Table {
 
 /** A scorer's part of the total: clamped to [0, 1], then weighted. */
 export function contribution(raw: number, weight: number): number {
-  return weight * (raw < 0 ? 0 : raw > 1 ? 1 : raw);
+  return weight * Math.min(1, Math.max(0, raw));
 }
 
 function signalTable({ candidates }: DecisionRecord): Table {

@@ -45,8 +45,8 @@ export function textTable(table: Table, colour: boolean): string {
 
 /** A Markdown table. */
 export function markdownTable(table: Table): string {
-  const escape = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
-  const line = (cells: readonly string[]) => `| ${cells.map(escape).join(" | ")} |`;
+  const escapeCell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(" | ")} |`;
   const rule = table.columns.map((column) => (column.align === "right" ? "--:" : "---"));
   const body = table.rows.map((row) => line(row.map(textOf)));
   const title = table.title ? [`**${table.title}**`, ""] : [];

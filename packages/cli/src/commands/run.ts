@@ -1,0 +1,84 @@
+import { resolve } from "node:path";
+import { stringify } from "yaml";
+import manifest from "../../package.json" with { type: "json" };
+import { ExitCode } from "../exit-code.ts";
+import type { Terminal } from "../host/terminal.ts";
+import { useColour } from "../host/terminal.ts";
+import { formatData, formatRuns, parseFormat } from "../output/format.ts";
+import type { ScenarioOptions } from "../run/read-scenario.ts";
+import { readScenario } from "../run/read-scenario.ts";
+import type { Run } from "../run/run.ts";
+import type { Manifest } from "../run/run-directory.ts";
+import { checkRunDirectory, writeRunDirectory } from "../run/run-directory.ts";
+import { prepareRuns, simulateRun } from "../run/run-policies.ts";
+import type { Command } from "./command.ts";
+
+interface RunOptions extends ScenarioOptions {
+  readonly policy?: readonly string[];
+  readonly output: string;
+  readonly out?: string;
+  readonly dryRun?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `windtunnel run`: simulates a scenario under one policy or several. */
+export const run: Command = async ({ options }, terminal) => {
+  const asked = { file: [], ...options } as unknown as RunOptions;
+  const { quiet = false, out } = asked;
+  const format = parseFormat(asked.output);
+  const read = readScenario(asked, terminal);
+  if (out !== undefined) checkRunDirectory(resolve(terminal.cwd, out));
+  const prepared = await prepareRuns(read, asked.policy ?? [], terminal, quiet);
+  if (asked.dryRun) {
+    const documents = prepared.map(({ resolved }) => resolved.document);
+    terminal.out(
+      format === "json" || format === "ndjson"
+        ? formatData(documents[0], format)
+        : stringify(documents[0], { lineWidth: 0 }),
+    );
+    return ExitCode.pass;
+  }
+  const startMs = terminal.nowMs();
+  const runs: Run[] = [];
+  for (const entry of prepared) {
+    runs.push(simulateRun(read, entry, terminal, { quiet }));
+    if (terminal.shouldStop()) break;
+  }
+  terminal.out(
+    formatRuns(
+      runs.map(({ summary }) => summary),
+      format,
+      useColour(terminal),
+    ),
+  );
+  if (out !== undefined) {
+    writeRunDirectory(resolve(terminal.cwd, out), runs, manifestOf(asked, runs, terminal));
+    if (!quiet) terminal.err(`wrote ${out}\n`);
+  }
+  if (!quiet && terminal.errIsTty) terminal.err(speedLine(runs, (terminal.nowMs() - startMs) / 1000));
+  return runs.some(({ result }) => result.stopped) ? ExitCode.interrupted : ExitCode.pass;
+};
+
+/** How long the computer took; on stderr, as it differs from run to run. */
+function speedLine(runs: readonly Run[], seconds: number): string {
+  const requests = runs.reduce((sum, { result }) => sum + result.requests.count, 0);
+  return `${requests} requests simulated in ${seconds.toFixed(2)} s\n`;
+}
+
+function manifestOf(asked: RunOptions, runs: readonly Run[], terminal: Terminal): Manifest {
+  const [first] = runs;
+  const inputs = new Map(runs.flatMap(({ summary }) => summary.inputs.map((input) => [input.path, input])));
+  return {
+    kind: "RunDirectory",
+    version: manifest.version,
+    node: process.version,
+    scenarioFiles: asked.file.map((file) => resolve(terminal.cwd, file)),
+    sets: asked.set ?? [],
+    setStrings: asked.setString ?? [],
+    setFiles: asked.setFile ?? [],
+    seed: first!.summary.seed,
+    partial: runs.some(({ result }) => result.stopped),
+    inputs: [...inputs.values()],
+    policies: runs.map(({ policy }) => policy),
+  };
+}

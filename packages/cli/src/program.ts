@@ -1,0 +1,146 @@
+import { Command } from "commander";
+import manifest from "../package.json" with { type: "json" };
+import type { CommandName, Invocation } from "./commands/command.ts";
+import type { Terminal } from "./host/terminal.ts";
+
+const collect = (value: string, before: string[] = []) => [...before, value];
+const collectList = (value: string, before: string[] = []) => [
+  ...before,
+  ...value.split(",").filter((part) => part !== ""),
+];
+
+const FORMAT_HELP = "table, json, ndjson, yaml, csv or markdown";
+
+/** The command line: every command, option and help text. `start` is called with what was asked for. */
+export function createProgram(
+  terminal: Pick<Terminal, "out" | "err">,
+  start: (invocation: Invocation) => void,
+): Command {
+  const program = new Command("windtunnel")
+    .description("Simulates LLM inference fleets that run llm-d, with the router that they run.")
+    .version(manifest.version)
+    .showHelpAfterError("(windtunnel --help lists the commands)")
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .exitOverride();
+  const begin =
+    (command: CommandName) =>
+    (...args: unknown[]): void => {
+      // commander hands over the arguments, then the options, then itself.
+      const positional = args
+        .slice(0, -2)
+        .flat()
+        .filter((value) => typeof value === "string");
+      start({ command, positional, options: args.at(-2) as Record<string, unknown> });
+    };
+  addRun(program, begin);
+  addExplain(program, begin);
+  addTrace(program, begin);
+  program
+    .command("policies")
+    .description("Router plugins and built-in configurations")
+    .option("-o, --output <format>", FORMAT_HELP, "table")
+    .action(begin("policies"));
+  program
+    .command("validate [files...]")
+    .description("Checks scenarios, EndpointPickerConfigs and llm-d Helm values without running anything")
+    .option("-f, --file <file>", "file to check; may be repeated", collect)
+    .option("--set <path=value>", "overrides a value of a scenario", collect)
+    .option("--strict", "departs from upstream's quirks, as spec.router.strict")
+    .option("--allow-experimental-plugins", "accepts alpha plugins, as llm-d's flag")
+    .action(begin("validate"));
+  program
+    .command("schema [kind]")
+    .description("JSON Schema (draft 7) of a kind: Scenario, RunSummary")
+    .action(begin("schema"));
+  program
+    .command("init [directory]")
+    .description("Writes an example scenario and router configuration")
+    .action(begin("init"));
+  return program;
+}
+
+type Begin = (command: CommandName) => (...args: unknown[]) => void;
+
+function withScenario(command: Command): Command {
+  return command
+    .option("-f, --file <file>", "scenario; several are laid over each other, left to right", collect)
+    .option("--policy <names>", "presets or EndpointPickerConfig files to run, instead of the scenario's", collectList)
+    .option("--set <path=value>", "overrides a value, e.g. spec.pools[0].replicas=6", collect)
+    .option("--set-string <path=value>", "overrides a value with text", collect)
+    .option("--set-file <path=file>", "overrides a value with a file's text", collect)
+    .option("--seed <seed>", "overrides spec.seed");
+}
+
+function addRun(program: Command, begin: Begin): void {
+  withScenario(program.command("run").description("Runs a scenario; with several policies, compares them"))
+    .option("-o, --output <format>", FORMAT_HELP, "table")
+    .option("--out <directory>", "writes summary, requests, series, decisions and the resolved scenario")
+    .option("--dry-run", "prints the resolved scenario, every default in force, and runs nothing")
+    .option("-q, --quiet", "no progress and no remarks on stderr")
+    .action(begin("run"));
+  program
+    .command("demo")
+    .description("Replays a sample trace under two policies and compares them")
+    .option("-o, --output <format>", FORMAT_HELP, "table")
+    .option("-q, --quiet", "no progress on stderr")
+    .action(begin("demo"));
+}
+
+function addExplain(program: Command, begin: Begin): void {
+  withScenario(
+    program
+      .command("explain [what...]")
+      .description("Explains a request's routing decision, a metric, or a field of a scenario")
+      .addHelpText(
+        "after",
+        `
+Examples:
+  windtunnel explain -f scenario.yaml --request 17
+  windtunnel explain -f scenario.yaml --request 17 --policy round-robin,optimized-baseline
+  windtunnel explain RUN_DIRECTORY --request 17
+  windtunnel explain metric ttft
+  windtunnel explain schema spec.pools`,
+      ),
+  )
+    .option("--request <row>", "number of the request: its row in the trace, from 0")
+    .option("-o, --output <format>", FORMAT_HELP, "table")
+    .option("-q, --quiet", "no progress on stderr")
+    .action(begin("explain"));
+}
+
+function addTrace(program: Command, begin: Begin): void {
+  const trace = program.command("trace").description("Looks at, converts, checks, samples and fetches traces");
+  const sub = (name: string, text: string) =>
+    trace
+      .command(name)
+      .description(text)
+      .action((...args: unknown[]) => {
+        const verb = name.split(" ")[0]!;
+        const positional = [
+          verb,
+          ...args
+            .slice(0, -2)
+            .flat()
+            .filter((value) => typeof value === "string"),
+        ];
+        begin("trace")(...positional, args.at(-2), args.at(-1));
+      });
+  const format = (command: Command) => command.option("--format <name>", "format of the trace", "auto");
+  format(sub("info <file>", "Statistics of a trace: arrivals, lengths, reuse"))
+    .option("--cache", "also what caches would hit (slower)")
+    .option("-o, --output <format>", "table, json or yaml", "table");
+  format(sub("convert <file> <target>", "Writes a trace in another format"))
+    .option("--to <format>", "format to write", "mooncake")
+    .option("--jitter <duration>", "adds uniform(0, jitter) to each arrival")
+    .option("--rate-scale <factor>", "arrivals come this many times as fast")
+    .option("--limit <count>", "first requests only")
+    .option("--seed <seed>", "seed of the jitter", "1");
+  format(sub("validate <file>", "Checks every row of a trace"));
+  format(sub("sample <file> <target>", "Writes part of a trace, order and ids kept"))
+    .option("--count <count>", "requests to keep", "1000")
+    .option("--mode <mode>", "window or every-nth", "window")
+    .option("--seed <seed>", "which window", "1");
+  sub("fetch [name]", "Downloads a public trace and checks its SHA-256; without a name, lists them")
+    .option("--out <file>", "where to write it")
+    .option("--from <url>", "takes the file from another place");
+}

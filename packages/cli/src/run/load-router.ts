@@ -1,0 +1,95 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { EndpointPickerConfig } from "@windtunnel/router-policies";
+import { loadEndpointPickerConfig, presetNames, presetText } from "@windtunnel/router-policies";
+import { didYouMean } from "@windtunnel/sim-core";
+import { stringify } from "yaml";
+import { UsageError } from "../exit-code.ts";
+import { expandPath } from "../host/expand-path.ts";
+import type { InputFile } from "../host/read-text.ts";
+import { readText } from "../host/read-text.ts";
+import type { Terminal } from "../host/terminal.ts";
+import type { ReadScenario } from "./read-scenario.ts";
+
+/** A router's configuration under the name that results carry. */
+export interface NamedRouter {
+  readonly policy: string;
+  readonly config: EndpointPickerConfig;
+  readonly files: readonly InputFile[];
+}
+
+/**
+ * The routers to run: the named policies, or the scenario's own.
+ *
+ * @throws UsageError for a policy that is neither a preset nor a file, or needs a plugin that is not built
+ */
+export function loadRouters(read: ReadScenario, policies: readonly string[], terminal: Terminal): NamedRouter[] {
+  const routers =
+    policies.length === 0 ? [ownRouter(read, terminal)] : policies.map((name) => policyNamed(name, read, terminal));
+  for (const { config } of routers) refuseUnsupported(config);
+  return routers;
+}
+
+function ownRouter(read: ReadScenario, terminal: Terminal): NamedRouter {
+  const { router } = read.scenario.spec;
+  if (router.preset !== undefined) {
+    if (!presetNames.includes(router.preset)) {
+      throw new UsageError(`${read.place(["spec", "router", "preset"])}: ${unknownPreset(router.preset)}`);
+    }
+    return preset(router.preset, read);
+  }
+  if (router.config !== undefined) {
+    const path = expandPath(router.config, read.directory, terminal.env);
+    return fromFile(router.config, path, read);
+  }
+  const inline = read.inlineRouter ?? {
+    text: stringify(router.inline),
+    file: read.place(["spec", "router", "inline"]),
+  };
+  return {
+    policy: "inline",
+    config: loadEndpointPickerConfig(inline.text, { file: inline.file, ...flags(read) }),
+    files: [],
+  };
+}
+
+function policyNamed(name: string, read: ReadScenario, terminal: Terminal): NamedRouter {
+  if (presetNames.includes(name)) return preset(name, read);
+  const path = resolve(terminal.cwd, name);
+  if (existsSync(path)) return fromFile(name, path, read);
+  throw new UsageError(`--policy ${name}: ${unknownPreset(name)}, or a file`);
+}
+
+function unknownPreset(name: string): string {
+  return `unknown preset "${name}"${didYouMean(name, presetNames)}; allowed: ${presetNames.join(", ")}`;
+}
+
+function preset(name: string, read: ReadScenario): NamedRouter {
+  const config = loadEndpointPickerConfig(presetText(name) ?? "", { file: `preset ${name}`, ...flags(read) });
+  return { policy: name, config, files: [] };
+}
+
+function fromFile(policy: string, path: string, read: ReadScenario): NamedRouter {
+  const { text, input } = readText(path, policy);
+  return { policy, config: loadEndpointPickerConfig(text, { file: policy, ...flags(read) }), files: [input] };
+}
+
+function flags({
+  scenario: {
+    spec: {
+      router: { strict, allowExperimentalPlugins },
+    },
+  },
+}: ReadScenario) {
+  return { strict, allowExperimentalPlugins };
+}
+
+function refuseUnsupported({ unsupported }: EndpointPickerConfig): void {
+  const lines = unsupported
+    .filter(({ matters }) => matters)
+    .map(
+      ({ type, position: p }) =>
+        `${p.file}:${p.line}:${p.column}: plugin "${type}" is known to llm-d, not supported yet`,
+    );
+  if (lines.length > 0) throw new UsageError(lines.join("\n"));
+}

@@ -1,0 +1,79 @@
+import type { DecisionRecord } from "@windtunnel/router-policies";
+import { resolveScenario, simulate, summarise } from "@windtunnel/sim-core";
+import manifest from "../../package.json" with { type: "json" };
+import { createProgress } from "../host/progress.ts";
+import type { InputFile } from "../host/read-text.ts";
+import type { Terminal } from "../host/terminal.ts";
+import { loadModel } from "./load-model.ts";
+import type { NamedRouter } from "./load-router.ts";
+import { loadRouters } from "./load-router.ts";
+import { loadWorkload } from "./load-workload.ts";
+import type { ReadScenario } from "./read-scenario.ts";
+import type { Run } from "./run.ts";
+
+/** A scenario with everything it names read and checked: nothing is left that could be bad input. */
+export interface PreparedRun {
+  readonly router: NamedRouter;
+  readonly resolved: ReturnType<typeof resolveScenario>;
+  readonly files: readonly InputFile[];
+}
+
+/** Reads what the scenario names; says remarks on stderr unless quiet. */
+export async function prepareRuns(
+  read: ReadScenario,
+  policies: readonly string[],
+  terminal: Terminal,
+  quiet: boolean,
+): Promise<PreparedRun[]> {
+  const { model, files: modelFiles } = loadModel(read, terminal);
+  const routers = loadRouters(read, policies, terminal);
+  const { workload, files: workloadFiles, remarks } = await loadWorkload(read, terminal);
+  const warnings = routers.flatMap(({ config }) =>
+    config.warnings.map(({ position: p, message }) => `${p.file}:${p.line}:${p.column}: ${message}`),
+  );
+  if (!quiet) for (const line of [...warnings, ...remarks]) terminal.err(`note: ${line}\n`);
+  return routers.map((router) => ({
+    router,
+    resolved: resolveScenario(read, { workload, model, router: router.config }),
+    files: [...read.files, ...modelFiles, ...workloadFiles, ...router.files],
+  }));
+}
+
+/** Simulates one prepared run; `recordRow` adds a decision to those that the scenario records. */
+export function simulateRun(
+  read: ReadScenario,
+  { router, resolved, files }: PreparedRun,
+  terminal: Terminal,
+  options: { readonly quiet: boolean; readonly recordRow?: number },
+): Run {
+  const decisions = new Map<number, DecisionRecord>();
+  const recorded = resolved.input.recordDecision;
+  const { recordRow } = options;
+  const input =
+    recordRow === undefined
+      ? resolved.input
+      : { ...resolved.input, recordDecision: (row: number) => row === recordRow || recorded?.(row) === true };
+  const progress = createProgress(terminal, `${read.scenario.metadata.name}, ${router.policy}`, options.quiet);
+  const result = simulate(input, {
+    shouldStop: terminal.shouldStop,
+    onProgress: ({ ended, total }) => progress.update(ended, total),
+    onDecision: (row, record) => decisions.set(row, record),
+  });
+  progress.clear();
+  const facts = {
+    version: manifest.version,
+    scenario: read.scenario.metadata.name,
+    policy: router.policy,
+    inputs: files,
+    input,
+    hardware: resolved.hardware,
+  };
+  return {
+    policy: router.policy,
+    input,
+    result,
+    summary: summarise(facts, result),
+    resolved: resolved.document,
+    decisions,
+  };
+}
