@@ -125,21 +125,39 @@ const loadSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("concurrent"), stages: z.array(concurrentStageSchema).min(1), ...loadBase }),
 ]);
 
+/** Requests that each stage sends: `int(rate * duration)`, or `num_requests`. */
+export function stageSizes(load: z.output<typeof loadSchema>): number[] {
+  return load.type === "concurrent"
+    ? load.stages.map((stage) => stage.num_requests)
+    : load.stages.map((stage) => Math.floor(stage.rate * stage.duration));
+}
+
 /**
  * The `inferencePerf:` block of a scenario: a configuration file of kubernetes-sigs/inference-perf, pasted. What says how
  * to reach a server or where to write is accepted and has no effect; any key not listed here is an error.
  */
-export const inferencePerfSchema = z.strictObject({
-  load: loadSchema,
-  data: dataSchema,
-  api: z.unknown().optional(),
-  server: z.unknown().optional(),
-  tokenizer: z.unknown().optional(),
-  metrics: z.unknown().optional(),
-  report: z.unknown().optional(),
-  storage: z.unknown().optional(),
-  circuit_breakers: z.unknown().optional(),
-});
+export const inferencePerfSchema = z
+  .strictObject({
+    load: loadSchema,
+    data: dataSchema,
+    api: z.unknown().optional(),
+    server: z.unknown().optional(),
+    tokenizer: z.unknown().optional(),
+    metrics: z.unknown().optional(),
+    report: z.unknown().optional(),
+    storage: z.unknown().optional(),
+    circuit_breakers: z.unknown().optional(),
+  })
+  .superRefine(({ load, data }, context) => {
+    if (data.type !== "random") return;
+    const largest = Math.max(...stageSizes(load));
+    for (const key of ["input_distribution", "output_distribution"] as const) {
+      const count = data[key]?.total_count;
+      if (count === undefined || count >= largest) continue;
+      const message = `expected at least ${largest}, the requests of the largest stage`;
+      context.addIssue({ code: "custom", path: ["data", key, "total_count"], message });
+    }
+  });
 /** An inference-perf configuration as the schema gives it, every default filled in. */
 export type InferencePerfConfig = z.output<typeof inferencePerfSchema>;
 

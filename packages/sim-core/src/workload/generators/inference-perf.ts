@@ -1,7 +1,7 @@
 import { namedStream } from "../../kernel/random.ts";
 import type { Workload, WorkloadStage } from "../workload.ts";
 import { type InferencePerfColumns, randomPrompts } from "./inference-perf-prompts.ts";
-import type { InferencePerfConfig } from "./inference-perf-schema.ts";
+import { type InferencePerfConfig, stageSizes } from "./inference-perf-schema.ts";
 import { constantTimesUs, poissonTimesUs } from "./inference-perf-timers.ts";
 import { sharedPrefixPrompts } from "./shared-prefix-prompts.ts";
 
@@ -17,13 +17,9 @@ export interface InferencePerfStage extends WorkloadStage {
 /**
  * The requests that kubernetes-sigs/inference-perf sends for this configuration (commit 7de2ae5: loadgen/load_timer.py,
  * loadgen/load_generator.py, datagen/synthetic). Its timers are unseeded; ours follow the run's seed.
- *
- * @throws RangeError when a stage sends more requests than `total_count` lengths were asked for
  */
 export function generateInferencePerf(config: InferencePerfConfig, seed: number | string): Workload {
-  const sizes = config.load.stages.map((stage) =>
-    "rate" in stage ? Math.floor(stage.rate * stage.duration) : stage.num_requests,
-  );
+  const sizes = stageSizes(config.load);
   const count = sizes.reduce((sum, rows) => sum + rows, 0);
   const prompts =
     config.data.type === "random" ? randomPrompts(config, sizes, seed) : sharedPrefixPrompts(config, seed);
