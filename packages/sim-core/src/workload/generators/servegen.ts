@@ -82,14 +82,16 @@ function parseWindow(at: RowPosition): ServeGenWindow {
     throw badCell(at, WINDOW_COLUMNS[index]!, text, "a number, 0 or more", cellColumn(index));
   };
   const startSeconds = decimal(0);
+  const ratePerSecond = decimal(1);
   const pattern = cells[3];
+  // ServeGen leaves a window without a fitted pattern empty, whatever its rate.
   if (pattern === "") return { startSeconds, ratePerSecond: 0, pattern: "Gamma", shape: 1 };
   if (pattern !== "Gamma" && pattern !== "Weibull") {
     throw badCell(at, "pattern", pattern, "Gamma, Weibull or nothing", cellColumn(3));
   }
   const shape = decimal(4);
   if (shape === 0) throw badCell(at, "shape", cells[4], "a number above 0", cellColumn(4));
-  return { startSeconds, ratePerSecond: decimal(1), pattern, shape };
+  return { startSeconds, ratePerSecond, pattern, shape };
 }
 
 /** Windows without lengths are left out, as ServeGen's own loader does. */
