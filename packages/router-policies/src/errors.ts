@@ -36,14 +36,17 @@ function distance(a: string, b: string, limit: number): number {
   return Math.min(previous[b.length]!, limit + 1);
 }
 
-/** The allowed word closest to `found` by edit distance (case ignored); undefined when none is near. */
+/** The allowed word closest to `found` by edit distance (case ignored) or beginning; undefined when none is near. */
 export function nearestMatch(found: string, allowed: Iterable<string>): string | undefined {
   const limit = Math.max(2, Math.floor(Math.min(found.length, 60) / 3));
   const wanted = found.slice(0, 60).toLowerCase();
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const word of allowed) {
-    const d = distance(wanted, word.toLowerCase(), limit);
+    const lower = word.toLowerCase();
+    // A word cut short, or with more behind it, is near whatever its length.
+    const extended = wanted.length >= 4 && (lower.startsWith(wanted) || wanted.startsWith(lower));
+    const d = Math.min(extended ? limit : limit + 1, distance(wanted, lower, limit));
     if (d < bestDistance) {
       best = word;
       bestDistance = d;

@@ -134,11 +134,12 @@ function embedded(text: string, file: string, { value }: LocatedEntry): Located 
   const lines = text.split("\n");
   const header = lines[value.at.line - 1]?.slice(value.at.column - 1) ?? "";
   if (!/^\|[-+0-9]*\s*(#.*)?$/.test(header)) return relocated(parseLocated(value.value, file), value.at);
-  const count = value.value.split("\n").length;
-  const inner = lines.map((line, i) => {
-    const inside = i >= value.at.line && i < value.at.line + count;
-    return inside && line.trim() !== "---" && (line.trim() === "" || /^\s/.test(line)) ? line : "";
-  });
+  const indentOf = (line: string): number => line.search(/\S/);
+  const body = lines.slice(value.at.line);
+  const indent = Math.max(1, indentOf(body.find((line) => line.trim() !== "") ?? ""));
+  const end = body.findIndex((line) => line.trim() !== "" && indentOf(line) < indent);
+  const inside = body.slice(0, end < 0 ? body.length : end).map((line) => (line.trim() === "---" ? "" : line));
+  const inner = [...lines.slice(0, value.at.line).map(() => ""), ...inside];
   return parseLocated(inner.join("\n"), file);
 }
 

@@ -15,10 +15,11 @@ export function keepWhere(
   if (same === count) return endpoints;
   // The candidates may be this very scratch when one filter stands twice in a profile.
   const kept = endpoints === scratch ? [] : scratch;
-  kept.length = 0;
+  let length = 0;
   for (let i = 0; i < count; i++) {
     const endpoint = endpoints[i]!;
-    if (i < same || (i > same && keeps(endpoint))) kept.push(endpoint);
+    if (i < same || (i > same && keeps(endpoint))) kept[length++] = endpoint;
   }
+  if (kept.length !== length) kept.length = length;
   return kept;
 }

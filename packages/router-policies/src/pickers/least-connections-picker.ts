@@ -1,7 +1,7 @@
 import type { Endpoint } from "../framework/endpoint.ts";
 import { definePicker } from "../framework/plugin.ts";
 import { inFlightParameters, requiresInFlightLoad } from "./in-flight-picking.ts";
-import { drawIndex } from "./picking.ts";
+import { drawIndex, takeOne } from "./picking.ts";
 
 /** Picks the endpoint with the fewest requests in flight through this router, whatever the scores; ties at random. */
 export const leastConnectionsPicker = definePicker({
@@ -31,9 +31,7 @@ export const leastConnectionsPicker = definePicker({
           let skip = drawIndex(random, ties);
           while (skip > 0) if (requests[endpoints[++index]!.slot] === least) skip--;
         }
-        targets.length = 1;
-        targets[0] = endpoints[index]!;
-        return targets;
+        return takeOne(endpoints[index]!, targets);
       },
       tied(endpoints) {
         const least = Math.min(...endpoints.map((endpoint) => load.requests[endpoint.slot]!));

@@ -1,17 +1,25 @@
 import type { Endpoint } from "../framework/endpoint.ts";
 import { definePicker } from "../framework/plugin.ts";
 import type { RandomSource } from "../framework/random.ts";
-import { drawIndex, pickCount, pickerParameters, sharedBest, shuffledIndexes, sortFalling, take } from "./picking.ts";
+import {
+  drawIndex,
+  pickCount,
+  pickerParameters,
+  sharedBest,
+  shuffledIndexes,
+  sortFalling,
+  take,
+  takeOne,
+} from "./picking.ts";
 
 /**
  * The index of the greatest total, uniform among exact ties; −1 when a total is NaN. Draws once, and only on a tie.
  */
 function indexOfBest(totals: Float64Array, count: number, random: RandomSource): number {
-  let best = totals[0]!;
+  let best = Number.NEGATIVE_INFINITY;
   let index = 0;
-  let ties = 1;
-  if (Number.isNaN(best)) return -1;
-  for (let i = 1; i < count; i++) {
+  let ties = 0;
+  for (let i = 0; i < count; i++) {
     const total = totals[i]!;
     if (total > best) {
       best = total;
@@ -20,9 +28,8 @@ function indexOfBest(totals: Float64Array, count: number, random: RandomSource):
     } else if (total === best) ties++;
     else if (Number.isNaN(total)) return -1;
   }
-  if (ties === 1) return index;
-  let skip = drawIndex(random, ties);
-  while (skip > 0) if (totals[++index] === best) skip--;
+  if (ties < 2) return index;
+  for (let skip = drawIndex(random, ties); skip > 0; ) if (totals[++index] === best) skip--;
   return index;
 }
 
@@ -42,9 +49,7 @@ export const maxScorePicker = definePicker({
         if (count === 1) {
           const index = indexOfBest(totals, endpoints.length, random);
           if (index >= 0) {
-            targets.length = 1;
-            targets[0] = endpoints[index]!;
-            return targets;
+            return takeOne(endpoints[index]!, targets);
           }
         }
         const indexes = shuffledIndexes(random, endpoints.length);

@@ -48,8 +48,16 @@ export function take(
   count: number,
   targets: Endpoint[],
 ): readonly Endpoint[] {
-  targets.length = count;
+  if (targets.length !== count) targets.length = count;
   for (let i = 0; i < count; i++) targets[i] = endpoints[indexes[i]!]!;
+  return targets;
+}
+
+/** Puts one endpoint into `targets`. */
+export function takeOne(endpoint: Endpoint, targets: Endpoint[]): readonly Endpoint[] {
+  // Setting a length costs more than the rest of a decision, even when it does not change.
+  if (targets.length !== 1) targets.length = 1;
+  targets[0] = endpoint;
   return targets;
 }
 

@@ -1,7 +1,7 @@
 import type { Endpoint } from "../framework/endpoint.ts";
 import { definePicker } from "../framework/plugin.ts";
 import { inFlightParameters, requiresInFlightLoad } from "./in-flight-picking.ts";
-import { drawIndex } from "./picking.ts";
+import { drawIndex, takeOne } from "./picking.ts";
 
 /**
  * Draws two different endpoints and picks the one with fewer requests in flight, the first drawn on a tie. Source:
@@ -27,9 +27,7 @@ export const powerOfTwoChoicesPicker = definePicker({
           picked = endpoints[first]!;
           if (load.requests[other.slot]! < load.requests[picked.slot]!) picked = other;
         }
-        targets.length = 1;
-        targets[0] = picked;
-        return targets;
+        return takeOne(picked, targets);
       },
     };
   },

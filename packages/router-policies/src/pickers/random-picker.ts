@@ -1,6 +1,6 @@
 import type { Endpoint } from "../framework/endpoint.ts";
 import { definePicker } from "../framework/plugin.ts";
-import { drawIndex, pickCount, pickerParameters, shuffledIndexes, take } from "./picking.ts";
+import { drawIndex, pickCount, pickerParameters, shuffledIndexes, take, takeOne } from "./picking.ts";
 
 /** Picks uniformly at random, whatever the scores. Source: llm-d-router `picker/random`. */
 export const randomPicker = definePicker({
@@ -13,9 +13,7 @@ export const randomPicker = definePicker({
       pick(_request, endpoints) {
         const count = pickCount(parameters.maxNumOfEndpoints, endpoints.length);
         if (count > 1) return take(endpoints, shuffledIndexes(random, endpoints.length), count, targets);
-        targets.length = 1;
-        targets[0] = endpoints[drawIndex(random, endpoints.length)]!;
-        return targets;
+        return takeOne(endpoints[drawIndex(random, endpoints.length)]!, targets);
       },
       tied: (endpoints) => (endpoints.length > 1 ? endpoints : []),
     };

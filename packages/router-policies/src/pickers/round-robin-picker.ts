@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Endpoint } from "../framework/endpoint.ts";
 import { definePicker } from "../framework/plugin.ts";
+import { takeOne } from "./picking.ts";
 
 /** Takes the candidates in turn, whatever the scores: what a plain Kubernetes Service in IPVS mode does. */
 export const roundRobinPicker = definePicker({
@@ -15,9 +16,7 @@ export const roundRobinPicker = definePicker({
     return {
       pick(_request, endpoints) {
         if (turn >= endpoints.length) turn = 0;
-        targets.length = 1;
-        targets[0] = endpoints[turn++]!;
-        return targets;
+        return takeOne(endpoints[turn++]!, targets);
       },
     };
   },

@@ -2,7 +2,7 @@ import type { Endpoint } from "../framework/endpoint.ts";
 import { log } from "../framework/log.ts";
 import { definePicker } from "../framework/plugin.ts";
 import type { RandomSource } from "../framework/random.ts";
-import { pickCount, pickerParameters, shuffledIndexes, sortFalling, take } from "./picking.ts";
+import { pickCount, pickerParameters, shuffledIndexes, sortFalling, take, takeOne } from "./picking.ts";
 
 /** Replaces U = 0, as upstream. */
 const SMALLEST_DRAW = 1e-10;
@@ -41,9 +41,7 @@ export const weightedRandomPicker = definePicker({
         }
         const count = pickCount(parameters.maxNumOfEndpoints, candidates);
         if (count === 1 && positive > 0) {
-          targets.length = 1;
-          targets[0] = endpoints[best]!;
-          return targets;
+          return takeOne(endpoints[best]!, targets);
         }
         const indexes = shuffledIndexes(random, candidates);
         sortFalling(indexes, keys);

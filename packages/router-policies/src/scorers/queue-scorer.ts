@@ -11,7 +11,10 @@ export const queueScorer = defineScorer({
   readsMetrics: true,
   requiresExtractor: true,
   create: (_parameters, context) => ({
-    score: (_request, endpoints, scores) => scoreLowestGauge(endpoints, scores, "waitingQueueSize", context.strict),
+    score(_request, endpoints, scores) {
+      for (let i = 0; i < endpoints.length; i++) scores[i] = endpoints[i]!.metrics.waitingQueueSize;
+      scoreLowestGauge(scores, endpoints, context.strict);
+    },
     facts: (endpoint) => `${endpoint.metrics.waitingQueueSize} waiting`,
   }),
 });

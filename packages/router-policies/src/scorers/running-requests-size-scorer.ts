@@ -11,7 +11,10 @@ export const runningRequestsSizeScorer = defineScorer({
   readsMetrics: true,
   requiresExtractor: true,
   create: (_parameters, context) => ({
-    score: (_request, endpoints, scores) => scoreLowestGauge(endpoints, scores, "runningRequestsSize", context.strict),
+    score(_request, endpoints, scores) {
+      for (let i = 0; i < endpoints.length; i++) scores[i] = endpoints[i]!.metrics.runningRequestsSize;
+      scoreLowestGauge(scores, endpoints, context.strict);
+    },
     facts: (endpoint) => `${endpoint.metrics.runningRequestsSize} running`,
   }),
 });
