@@ -1,0 +1,120 @@
+import { ScenarioError } from "../../errors.ts";
+import { stepOverheadUs } from "../profiles.ts";
+import type { DecodeCurve, PrefillChunks, StepTimeModel } from "../step-time-model.ts";
+import { type AttentionTime, attentionTime } from "./attention.ts";
+import { curveAt } from "./decode-curve.ts";
+import { devicePeaks } from "./device.ts";
+import { hardwareFloor } from "./floor.ts";
+import type { RooflineOptions } from "./options.ts";
+import { type TokenTime, tokenTime } from "./token-time.ts";
+
+/** Contexts of one sequence at which the decode curves are tabulated. */
+const CONTEXT_KNOTS = [0, 16, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072];
+/** Beyond it a step's time is taken in proportion to its tokens. */
+const MAX_TABULATED_TOKENS = 1 << 20;
+
+function requireDivisible({ model, tensorParallel }: RooflineOptions): void {
+  if (Number.isSafeInteger(tensorParallel) && tensorParallel >= 1 && model.heads % tensorParallel === 0) return;
+  throw new ScenarioError(
+    `${model.name}: tensorParallel is ${tensorParallel}, allowed: a divisor of its ${model.heads} attention heads`,
+  );
+}
+
+/** Values of a function of whole numbers, each computed when it is first asked for. */
+class Memo {
+  readonly #compute: (x: number) => number;
+  #values = new Float64Array(1024).fill(-1);
+
+  constructor(compute: (x: number) => number) {
+    this.#compute = compute;
+  }
+
+  at(x: number): number {
+    if (x >= this.#values.length) {
+      if (x > MAX_TABULATED_TOKENS) return (this.at(MAX_TABULATED_TOKENS) * x) / MAX_TABULATED_TOKENS;
+      const grown = new Float64Array(Math.min(MAX_TABULATED_TOKENS + 1, 2 * x + 1)).fill(-1);
+      grown.set(this.#values);
+      this.#values = grown;
+    }
+    const known = this.#values[x]!;
+    if (known >= 0) return known;
+    const value = this.#compute(x);
+    this.#values[x] = value;
+    return value;
+  }
+}
+
+class RooflineStepTime implements StepTimeModel {
+  readonly floorUs: StepTimeModel["floorUs"];
+  readonly #attention: AttentionTime;
+  readonly #layers: number;
+  readonly #layersUs: Memo;
+  readonly #headUs: Memo;
+  readonly #overheadUs: number;
+  readonly #curves: (DecodeCurve | undefined)[] = [];
+
+  constructor(
+    options: RooflineOptions,
+    attention: AttentionTime,
+    tokens: TokenTime,
+    floorUs: StepTimeModel["floorUs"],
+  ) {
+    this.floorUs = floorUs;
+    this.#attention = attention;
+    this.#layers = options.model.layers;
+    this.#layersUs = new Memo(tokens.layersUs);
+    this.#headUs = new Memo(tokens.headUs);
+    this.#overheadUs = options.stepOverheadUs ?? stepOverheadUs(options.engineVersion);
+  }
+
+  decodeCurve(seqs: number): DecodeCurve {
+    const known = this.#curves[seqs];
+    if (known !== undefined) return known;
+    const contextTokens = Float64Array.from(CONTEXT_KNOTS, (context) => context * seqs);
+    const baseUs = this.#baseUs(seqs, seqs);
+    const timeUs = new Float64Array(contextTokens.length);
+    let attentionUs = 0;
+    CONTEXT_KNOTS.forEach((context, i) => {
+      // Never faster with more context, and below the first measured length as there.
+      attentionUs = Math.max(attentionUs, this.#layers * this.#attention.decodeUs(seqs, Math.max(16, context)));
+      timeUs[i] = baseUs + attentionUs;
+    });
+    const curve = { contextTokens, timeUs };
+    this.#curves[seqs] = curve;
+    return curve;
+  }
+
+  mixedStepUs(decodeSeqs: number, decodeContextTokens: number, chunks: PrefillChunks): number {
+    let tokens = decodeSeqs;
+    let attentionUs = 0;
+    for (let i = 0; i < chunks.count; i++) {
+      const newTokens = chunks.newTokens[i]!;
+      tokens += newTokens;
+      attentionUs += this.#attention.prefillUs(newTokens, chunks.cachedTokens[i]!, chunks.count);
+    }
+    let stepUs = this.#baseUs(tokens, decodeSeqs + chunks.completing) + this.#layers * attentionUs;
+    if (decodeSeqs > 0) {
+      stepUs += curveAt(this.decodeCurve(decodeSeqs), decodeContextTokens) - this.#baseUs(decodeSeqs, decodeSeqs);
+    }
+    return stepUs;
+  }
+
+  /** What does not depend on contexts. */
+  #baseUs(tokens: number, rows: number): number {
+    return this.#overheadUs + this.#layersUs.at(tokens) + this.#headUs.at(rows);
+  }
+}
+
+/**
+ * The default step-time model: per operator class the roofline over a fitted efficiency, one linear layer over all tokens
+ * of the batch, plus all-reduces, small kernels and the engine's overhead above summed kernel times.
+ *
+ * @throws ScenarioError when the heads do not divide by `tensorParallel` or the engine version is unknown
+ */
+export function createRooflineStepTime(options: RooflineOptions): StepTimeModel {
+  requireDivisible(options);
+  const peaks = devicePeaks(options.accelerator);
+  const attention = attentionTime(options, peaks);
+  const floorUs = hardwareFloor(options, peaks, attention);
+  return new RooflineStepTime(options, attention, tokenTime(options, peaks), floorUs);
+}

@@ -1,0 +1,43 @@
+import type { StepTimeModelName } from "../../src/engine/step-time/registry.ts";
+import { STEP_TIME_MODELS } from "../../src/engine/step-time/registry.ts";
+import type { StepTimeModel } from "../../src/engine/step-time-model.ts";
+import { acceleratorNamed } from "../../src/hardware/catalogue.ts";
+import { modelNamed } from "../../src/model/catalogue.ts";
+
+/** A roofline model of a catalogue device and model. */
+export function roofline(accelerator: string, model: string, tensorParallel: number): StepTimeModel {
+  return STEP_TIME_MODELS.roofline({
+    accelerator: acceleratorNamed(accelerator),
+    model: modelNamed(model),
+    tensorParallel,
+    engineVersion: "vllm-0.19",
+    maxNumBatchedTokens: 8192,
+    maxModelLenTokens: 131_072,
+  });
+}
+
+/** One or more examples of every registered model: a model without one does not compile. */
+export const EXAMPLES: Readonly<Record<StepTimeModelName, readonly (() => StepTimeModel)[]>> = {
+  roofline: [
+    () => roofline("h100", "llama-3.1-8b", 1),
+    () => roofline("b200", "deepseek-ai/DeepSeek-V3", 8),
+    () => roofline("mi300x", "Qwen/Qwen3-30B-A3B", 2),
+  ],
+  constant: [() => STEP_TIME_MODELS.constant({ stepUs: 1_000 })],
+  linear: [() => STEP_TIME_MODELS.linear({ baseUs: 5_000, perTokenUs: 20, perContextTokenUs: 0.05 })],
+  table: [
+    () =>
+      STEP_TIME_MODELS.table({
+        decodeSeqs: [1, 8, 64],
+        contextTokens: [0, 1024, 8192],
+        decodeUs: [
+          [5_000, 5_100, 5_900],
+          [5_200, 5_900, 10_000],
+          [6_000, 11_000, 40_000],
+        ],
+        prefillTokens: [1, 512, 8192],
+        prefillUs: [5_000, 10_000, 160_000],
+        perCachedPairUs: 0.001,
+      }),
+  ],
+};

@@ -1,0 +1,97 @@
+import { devicePeaks } from "../../packages/sim-core/src/engine/step-time/device.ts";
+import { acceleratorNamed } from "../../packages/sim-core/src/hardware/catalogue.ts";
+import { ALL_REDUCE_AXIS, type Axes } from "../../packages/sim-core/src/hardware/efficiency/axes.ts";
+import type { OperatorEfficiencies } from "../../packages/sim-core/src/hardware/efficiency/operator-efficiencies.ts";
+import type { WeightFormat } from "../../packages/sim-core/src/model/architecture.ts";
+import {
+  AXES,
+  decodeSamples,
+  expertSamples,
+  gemmSamples,
+  type KernelSample,
+  latentSamples,
+  prefillSamples,
+} from "./kernel-rows.ts";
+import { readTable } from "./parquet.ts";
+import { fitGrid } from "./tensor-fit.ts";
+
+/** Measured systems, and the accelerators that they are. */
+export const MEASURED_DEVICES: Readonly<Record<string, string>> = {
+  a100_sxm: "a100-sxm-80gb",
+  h100_sxm: "h100-sxm",
+  h200_sxm: "h200-sxm",
+  b200_sxm: "b200-sxm",
+  gb200: "gb200",
+  l40s: "l40s",
+};
+
+export const FITTED_FORMATS: readonly WeightFormat[] = ["bfloat16", "fp8", "fp8_block", "nvfp4"];
+
+/**
+ * Efficiencies on a grid. Rows that beat the roofline were served from the L2 cache, which a step of a whole model never
+ * is: they stay out of the fit.
+ */
+export function fitEfficiencies(axes: Axes, samples: readonly KernelSample[]): number[] {
+  const wanted = samples
+    .filter((sample) => sample.measuredUs >= sample.idealUs)
+    .map((sample) => ({ at: sample.at, value: Math.log(sample.idealUs / sample.measuredUs) }));
+  return fitGrid(axes, wanted, 0.01).map((value) => Math.min(1, Math.exp(value)));
+}
+
+async function allReduce(system: string): Promise<Record<string, number[]> | undefined> {
+  const custom = await readTable(system, "comm", "custom_allreduce_perf");
+  const nccl = (await readTable(system, "comm", "nccl_perf")).filter(
+    (row) => row.op_name === "all_reduce" && row.nccl_dtype === "half",
+  );
+  const rows = [...custom, ...nccl];
+  const table: Record<string, number[]> = {};
+  for (const ranks of new Set(custom.map((row) => Number(row.num_gpus)))) {
+    table[ranks] = ALL_REDUCE_AXIS.map((exponent) => {
+      const times = rows
+        .filter((row) => Number(row.num_gpus) === ranks && Number(row.message_size) === 2 ** exponent)
+        .map((row) => Number(row.latency) * 1000);
+      return times.length === 0 ? Number.NaN : Math.min(...times);
+    });
+    const known = table[ranks];
+    // A size that was not measured takes the one before it, scaled.
+    known.forEach((us, i) => {
+      if (Number.isNaN(us)) known[i] = (known[i - 1] ?? 10) * (i > 12 ? 2 : 1);
+    });
+  }
+  return table;
+}
+
+/** All grids of one measured system. */
+export async function fitSystem(system: string, id: string): Promise<OperatorEfficiencies> {
+  const peaks = devicePeaks(acceleratorNamed(id));
+  const gemm: Record<string, number[]> = {};
+  const experts: Record<string, number[]> = {};
+  for (const format of FITTED_FORMATS) {
+    const linear = await gemmSamples(system, peaks, format);
+    if (linear.length > 500) gemm[format] = fitEfficiencies(AXES.gemm!, linear);
+    const routed = await expertSamples(system, peaks, format);
+    if (routed.length > 500) experts[format] = fitEfficiencies(AXES.experts!, routed);
+  }
+  const decode: Record<string, number[]> = {};
+  for (const kv of ["bfloat16", "fp8"] as const) {
+    const samples = await decodeSamples(system, peaks, kv);
+    if (samples.length > 500) decode[kv] = fitEfficiencies(AXES.decodeAttention!, samples);
+  }
+  const latentDecode = await latentSamples(system, peaks, "generation", gemm.bfloat16!);
+  const latentPrefill = await latentSamples(system, peaks, "context", gemm.bfloat16!);
+  const reduce = await allReduce(system);
+  return {
+    source: `aiconfigurator systems/data/${system}, vLLM kernels`,
+    gemm: gemm as OperatorEfficiencies["gemm"],
+    prefillAttention: fitEfficiencies(AXES.prefillAttention!, await prefillSamples(system, peaks)),
+    decodeAttention: decode as OperatorEfficiencies["decodeAttention"],
+    experts,
+    ...(latentDecode.length < 500
+      ? {}
+      : {
+          latentPrefillAttention: fitEfficiencies(AXES.latentPrefillAttention!, latentPrefill),
+          latentDecodeAttention: fitEfficiencies(AXES.latentDecodeAttention!, latentDecode),
+        }),
+    ...(reduce === undefined ? {} : { allReduceUs: reduce }),
+  };
+}
