@@ -1,3 +1,5 @@
+import { ChainIndex } from "./chain-index.ts";
+import { GrowingInt32 } from "./growing-column.ts";
 import { type Distribution, distribution } from "./summary-statistics.ts";
 import type { TraceTable } from "./trace-rows.ts";
 
@@ -24,9 +26,10 @@ export interface BlockInfo {
 export function blockInfo(table: TraceTable): BlockInfo {
   const { offsets, ids } = table.segments!;
   const hashIds = table.hashIds!;
-  const firstBlockOf = new Map<number, number>();
-  const lastRowOf = new Map<number, number>();
-  const requests = new Map<number, number>();
+  const numbers = new ChainIndex();
+  const firstBlock = new GrowingInt32();
+  const lastRow = new GrowingInt32();
+  const requests = new GrowingInt32();
   const perRequest = new Float64Array(table.count);
   let violations = 0;
   let duplicates = 0;
@@ -36,27 +39,31 @@ export function blockInfo(table: TraceTable): BlockInfo {
       const hashId = hashIds[block]!;
       if (hashId < 0) continue;
       perRequest[row]!++;
-      const firstBlock = firstBlockOf.get(hashId);
-      if (firstBlock === undefined) firstBlockOf.set(hashId, block);
-      else if (firstBlock !== block) violations++;
-      if (lastRowOf.get(hashId) === row) duplicates++;
-      else requests.set(hashId, (requests.get(hashId) ?? 0) + 1);
-      lastRowOf.set(hashId, row);
+      const number = numbers.numberOf(-1, hashId);
+      if (number === requests.length) {
+        firstBlock.push(block);
+        lastRow.push(-1);
+        requests.push(0);
+      }
+      if (firstBlock.at(number) !== block) violations++;
+      if (lastRow.at(number) === row) duplicates++;
+      else requests.set(number, requests.at(number) + 1);
+      lastRow.set(number, row);
     }
   }
   const total = perRequest.reduce((sum, blocks) => sum + blocks, 0);
-  const counts = [...requests.values()];
+  const unique = requests.length;
   return {
     block_size_tokens: table.blockSizeTokens ?? 0,
     blocks_per_request: distribution(perRequest),
     hash_len_check: hashLengthCheck(table, perRequest),
-    unique_blocks: requests.size,
+    unique_blocks: unique,
     total_block_refs: total,
-    repeat_block_refs: total - requests.size,
-    repeat_ref_ratio: total === 0 ? 0 : (total - requests.size) / total,
-    unique_blocks_in_more_than_one_request: counts.filter((count) => count > 1).length,
+    repeat_block_refs: total - unique,
+    repeat_ref_ratio: total === 0 ? 0 : (total - unique) / total,
+    unique_blocks_in_more_than_one_request: requests.toArray().filter((count) => count > 1).length,
     duplicate_ids_within_a_request: duplicates,
-    most_shared_blocks: mostShared(requests, table.count),
+    most_shared_blocks: mostShared(numbers.hashIds(), requests.toArray(), table.count),
     prefix_chain_violations: violations,
   };
 }
@@ -76,14 +83,15 @@ function hashLengthCheck(table: TraceTable, perRequest: Float64Array): BlockInfo
 }
 
 /** By requests, then by id. */
-function mostShared(requests: ReadonlyMap<number, number>, rows: number): BlockInfo["most_shared_blocks"] {
+function mostShared(ids: Float64Array, requests: Int32Array, rows: number): BlockInfo["most_shared_blocks"] {
   const best: { id: number; requests: number; frac: number }[] = [];
-  for (const [id, count] of requests) {
+  requests.forEach((count, number) => {
+    const id = ids[number]!;
     const last = best[MOST_SHARED - 1];
-    if (last !== undefined && (count < last.requests || (count === last.requests && id > last.id))) continue;
+    if (last !== undefined && (count < last.requests || (count === last.requests && id > last.id))) return;
     best.push({ id, requests: count, frac: count / rows });
     best.sort((a, b) => b.requests - a.requests || a.id - b.id);
     best.length = Math.min(best.length, MOST_SHARED);
-  }
+  });
   return best;
 }

@@ -4,17 +4,22 @@
  * question.
  */
 export class JsonValues {
-  readonly #onValue: (text: string, line: number) => void;
+  readonly #onValue: (text: string, line: number, column: number) => void;
   #pending = "";
   #scanned = 0;
   #start = -1;
   #startLine = 1;
+  #startColumn = 1;
   #line = 1;
+  /** Characters already let go of. */
+  #dropped = 0;
+  /** Where the line begins in the whole text. */
+  #lineStart = 0;
   #depth = 0;
   #inString = false;
   #escaped = false;
 
-  constructor(onValue: (text: string, line: number) => void) {
+  constructor(onValue: (text: string, line: number, column: number) => void) {
     this.#onValue = onValue;
   }
 
@@ -24,6 +29,7 @@ export class JsonValues {
     const keepFrom = this.#start < 0 ? this.#pending.length : this.#start;
     this.#pending = this.#pending.slice(keepFrom);
     this.#scanned -= keepFrom;
+    this.#dropped += keepFrom;
     if (this.#start >= 0) this.#start = 0;
   }
 
@@ -32,11 +38,14 @@ export class JsonValues {
     if (this.#start < 0) return;
     const text = this.#pending.slice(this.#start).trim();
     this.#start = -1;
-    this.#onValue(text, this.#startLine);
+    this.#onValue(text, this.#startLine, this.#startColumn);
   }
 
   #step(code: number): void {
-    if (code === NEWLINE) this.#line++;
+    if (code === NEWLINE) {
+      this.#line++;
+      this.#lineStart = this.#dropped + this.#scanned;
+    }
     if (this.#inString) this.#stepInString(code);
     else if (this.#start < 0) {
       if (!BETWEEN_VALUES.has(code)) this.#begin(code);
@@ -49,6 +58,7 @@ export class JsonValues {
   #begin(code: number): void {
     this.#start = this.#scanned - 1;
     this.#startLine = this.#line;
+    this.#startColumn = this.#dropped + this.#start - this.#lineStart + 1;
     this.#depth = code === OPEN_BRACE ? 1 : 0;
     this.#inString = code === QUOTE;
   }
@@ -67,7 +77,7 @@ export class JsonValues {
   #emit(end: number): void {
     const text = this.#pending.slice(this.#start, end);
     this.#start = -1;
-    this.#onValue(text, this.#startLine);
+    this.#onValue(text, this.#startLine, this.#startColumn);
   }
 }
 

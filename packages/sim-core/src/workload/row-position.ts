@@ -5,6 +5,8 @@ export interface RowPosition {
   readonly file: string;
   /** Line of the record's first character, from 1. */
   readonly line: number;
+  /** Column of that character, from 1; absent = 1. */
+  readonly column?: number;
   readonly text: string;
 }
 
@@ -13,21 +15,21 @@ const SHOWN_CHARACTERS = 60;
 /**
  * One line: `file:line:column: name "value" …; allowed: …`.
  *
- * @param column character from 1 in the line; found from the name where the record is JSON
+ * @param character of the value, from 1 in the record's text; found from the name where the record is JSON
  */
 export function badCell(
   at: RowPosition,
   name: string,
   value: unknown,
   allowed: string,
-  column = columnOf(at.text, name),
+  character = characterOf(at.text, name),
 ): TraceError {
-  return new TraceError(`${at.file}:${at.line}:${column}: ${name}: found ${shown(value)}; allowed: ${allowed}`);
+  return new TraceError(`${placeOf(at, character)}: ${name}: found ${shown(value)}; allowed: ${allowed}`);
 }
 
 /** A record that cannot be taken apart at all. */
-export function badRecord(at: RowPosition, column: number, found: string, allowed: string): TraceError {
-  return new TraceError(`${at.file}:${at.line}:${column}: found ${shown(found)}; allowed: ${allowed}`);
+export function badRecord(at: RowPosition, character: number, found: string, allowed: string): TraceError {
+  return new TraceError(`${placeOf(at, character)}: found ${shown(found)}; allowed: ${allowed}`);
 }
 
 /** A value as one short line. */
@@ -37,6 +39,15 @@ export function shown(value: unknown): string {
   return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}…`;
 }
 
-function columnOf(text: string, name: string): number {
+/** A record may begin within a line and go over several. */
+function placeOf(at: RowPosition, character: number): string {
+  const before = at.text.slice(0, character - 1);
+  const lineStart = before.lastIndexOf("\n") + 1;
+  const line = at.line + (lineStart === 0 ? 0 : before.split("\n").length - 1);
+  const column = character - lineStart + (lineStart === 0 ? (at.column ?? 1) - 1 : 0);
+  return `${at.file}:${line}:${column}`;
+}
+
+function characterOf(text: string, name: string): number {
   return Math.max(0, text.indexOf(`"${name}"`)) + 1;
 }

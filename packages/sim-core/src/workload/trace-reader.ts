@@ -71,7 +71,7 @@ function frame(text: string, atEnd: boolean, records: RecordSink): Framing | und
 }
 
 function jsonValues(records: RecordSink): Framing {
-  return new JsonValues((text, line) => records.record(text, line));
+  return new JsonValues((text, line, column) => records.record(text, line, column));
 }
 
 function isJson(text: string): boolean {
@@ -131,8 +131,8 @@ class RecordSink {
     if (options.format !== undefined) this.#asked = formatNamed(options.format, options.file);
   }
 
-  record(text: string, line: number): void {
-    const at: RowPosition = { file: this.#options.file, line, text };
+  record(text: string, line: number, column = 1): void {
+    const at: RowPosition = { file: this.#options.file, line, column, text };
     if (this.#reader !== undefined) {
       this.#reader.read(at);
       return;
@@ -193,7 +193,7 @@ function unknownFormat(at: RowPosition, head: TraceHead): never {
   const known = traceFormats.flatMap((format) => Object.keys(format.columns));
   const hint = columns.filter((column) => !known.includes(column)).map((column) => didYouMean(column, known));
   throw new TraceError(
-    `${at.file}:${at.line}:1: found ${shown(at.text)}, which no trace format begins with` +
+    `${at.file}:${at.line}:${at.column ?? 1}: found ${shown(at.text)}, which no trace format begins with` +
       `${hint.find((text) => text !== "") ?? ""}; allowed: ${names}`,
   );
 }

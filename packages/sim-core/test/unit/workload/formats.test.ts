@@ -304,6 +304,16 @@ describe("detection", () => {
     expect(() => read("a,b\n1,2\n", { format: "azure" })).toThrow('t:1:1: no column "TIMESTAMP" in "a,b"');
   });
 
+  test("a record that begins within a line or goes over several is placed where the value stands", () => {
+    const good = '{"id":1,"conversations":[{"value":"a"},{"value":"b"}]}';
+    expect(() => read(`[${good}, {"id":2,"conversations":5}]`)).toThrow(
+      "t:1:66: conversations: found 5; allowed: a list",
+    );
+    expect(() => read(`[\n${good},\n  {\n    "id": 2,\n    "conversations": 5\n  }\n]`)).toThrow(
+      "t:5:5: conversations",
+    );
+  });
+
   test("nothing is no trace", () => {
     expect(() => read("\n \r\n")).toThrow("t:1:1: found an empty file; allowed: a trace");
   });
