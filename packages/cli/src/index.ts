@@ -1,1 +1,2 @@
-export {};
+export { LONG_COMMANDS, runCommand } from "./commands/command.ts";
+export { ExitCode } from "./exit-code.ts";

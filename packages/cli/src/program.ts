@@ -36,7 +36,7 @@ export function createProgram(
   addExplain(program, begin);
   addTrace(program, begin);
   program
-    .command("policies")
+    .command("policies [name]")
     .description("Router plugins and built-in configurations")
     .option("-o, --output <format>", FORMAT_HELP, "table")
     .action(begin("policies"));

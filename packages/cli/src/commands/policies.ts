@@ -1,45 +1,44 @@
 import type { PluginRow } from "@windtunnel/router-policies";
 import { pluginTable, presetNames } from "@windtunnel/router-policies";
-import { ExitCode } from "../exit-code.ts";
+import { didYouMean } from "@windtunnel/sim-core";
+import { ExitCode, UsageError } from "../exit-code.ts";
+import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
 import { formatData, formatTable, parseFormat } from "../output/format.ts";
-import type { Table } from "../output/table.ts";
+import { parameterText, pluginMarks, pluginRows } from "../output/plugin-table.ts";
 import type { Command } from "./command.ts";
 
-/** `windtunnel policies`: the router's plugins and the built-in configurations. */
-export const policies: Command = ({ options }, terminal) => {
+/** `windtunnel policies [NAME]`: the router's plugins and the built-in configurations, or one plugin. */
+export const policies: Command = ({ positional: [name], options }, terminal) => {
   const format = parseFormat(String(options.output));
   const rows = pluginTable();
+  if (name !== undefined) return onePlugin(name, rows, terminal);
   if (format === "json" || format === "ndjson" || format === "yaml") {
     terminal.out(formatData(format === "ndjson" ? rows : { presets: presetNames, plugins: rows }, format));
     return ExitCode.pass;
   }
-  const colour = useColour(terminal);
-  terminal.out(formatTable(builtTable(rows), format, colour));
+  terminal.out(formatTable(pluginRows(rows, format !== "table"), format, useColour(terminal)));
   if (format !== "csv") {
     const known = rows.filter(({ status }) => status === "known").map(({ type }) => type);
-    terminal.out(`\nKnown to llm-d, not supported yet: ${known.join(", ") || "none"}\n`);
     terminal.out(`\nPresets (--policy NAME, spec.router.preset): ${presetNames.join(", ")}\n`);
+    terminal.out(`\nKnown to llm-d, not supported yet: ${known.join(", ") || "none"}\n`);
+    if (format === "table") terminal.out("\nParameters of one: windtunnel policies NAME\n");
   }
   return ExitCode.pass;
 };
 
-function builtTable(rows: readonly PluginRow[]): Table {
-  return {
-    columns: [{ title: "Plugin" }, { title: "role" }, { title: "parameters" }, { title: "" }],
-    rows: rows
-      .filter(({ status }) => status === "built")
-      .map((row) => [row.type, row.role, parameterText(row), `${row.summary}${marks(row)}`]),
-  };
-}
-
-/** `name=default`, comma separated. */
-export function parameterText({ parameters }: PluginRow): string {
-  return parameters
-    .map(({ name, defaultValue }) => (defaultValue === undefined ? name : `${name}=${JSON.stringify(defaultValue)}`))
-    .join(", ");
-}
-
-function marks({ alpha, baseline }: PluginRow): string {
-  return `${alpha ? " (alpha)" : ""}${baseline ? " (baseline, not in llm-d)" : ""}`;
+function onePlugin(name: string, rows: readonly PluginRow[], terminal: Terminal): ExitCode {
+  const row = rows.find(({ type, aliases }) => type === name || aliases.includes(name));
+  if (!row) {
+    const names = rows.map(({ type }) => type);
+    throw new UsageError(`unknown plugin "${name}"${didYouMean(name, names)}; \`windtunnel policies\` lists them`);
+  }
+  const { type, role, aliases, summary, status } = row;
+  const lines = [`${type} (${role})${pluginMarks(row)}`];
+  if (status === "known") lines.push("Known to llm-d, not supported yet.");
+  if (summary !== "") lines.push(summary);
+  if (aliases.length > 0) lines.push(`also named  ${aliases.join(", ")}`);
+  lines.push(`parameters  ${parameterText(row) || "none"}`);
+  terminal.out(`${lines.join("\n")}\n`);
+  return ExitCode.pass;
 }

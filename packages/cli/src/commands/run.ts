@@ -30,11 +30,12 @@ export const run: Command = async ({ options }, terminal) => {
   if (out !== undefined) checkRunDirectory(resolve(terminal.cwd, out));
   const prepared = await prepareRuns(read, asked.policy ?? [], terminal, quiet);
   if (asked.dryRun) {
-    const documents = prepared.map(({ resolved }) => resolved.document);
+    const documents = prepared.map(({ document }) => document);
+    const isJson = format === "json" || format === "ndjson";
     terminal.out(
-      format === "json" || format === "ndjson"
-        ? formatData(documents[0], format)
-        : stringify(documents[0], { lineWidth: 0 }),
+      isJson
+        ? formatData(documents.length === 1 ? documents[0] : documents, format)
+        : documents.map((document) => stringify(document, { lineWidth: 0 })).join("---\n"),
     );
     return ExitCode.pass;
   }

@@ -1,5 +1,5 @@
 import type { DecisionRecord } from "@windtunnel/router-policies";
-import { contribution } from "./decision-tables.ts";
+import { contribution, shortFact } from "./decision-tables.ts";
 import { formatCount, formatSeconds } from "./numbers.ts";
 import type { RequestFacts } from "./request-timeline.ts";
 
@@ -46,7 +46,10 @@ function whyLines({ policy, record }: ExplainedRequest, chosen: string, other: s
     .map(({ scorer, weight, scores, facts }) => ({
       scorer,
       gap: contribution(scores[chosen] ?? 0, weight) - contribution(scores[other] ?? 0, weight),
-      fact: facts?.[chosen] === undefined ? "" : ` (${facts[chosen]} against ${facts[other] ?? "nothing"})`,
+      fact:
+        facts?.[chosen] === undefined
+          ? ""
+          : ` (${shortFact(facts[chosen])} against ${shortFact(facts[other] ?? "nothing")})`,
     }))
     .filter(({ gap }) => gap !== 0)
     .sort((x, y) => Math.abs(y.gap) - Math.abs(x.gap));

@@ -1,5 +1,5 @@
 import type { CandidateRecord, DecisionRecord, ProfileRecord } from "@windtunnel/router-policies";
-import { formatCount, formatPercent, formatSeconds } from "./numbers.ts";
+import { formatCount, formatNumber, formatPercent, formatSeconds } from "./numbers.ts";
 import type { Cell, Table } from "./table.ts";
 
 /** Endpoints beyond these are summed up in a line. */
@@ -11,7 +11,11 @@ export function decisionTables(record: DecisionRecord): {
   readonly tables: readonly Table[];
 } {
   const tables = record.profiles.filter((profile) => profile.scorers.length > 0).map(scoreTable);
-  return { lines: decisionLines(record), tables: [...tables, signalTable(record)] };
+  // A router whose plugins read no metric is not given any.
+  const blind = record.candidates.every((c) => c.metricsAgeUs === null && c.inFlightRequests === undefined);
+  const lines = decisionLines(record);
+  if (blind) return { lines: [...lines, "Its plugins read no signal of the endpoints"], tables };
+  return { lines, tables: [...tables, signalTable(record)] };
 }
 
 function decisionLines(record: DecisionRecord): string[] {
@@ -54,7 +58,7 @@ function scoreTable(profile: ProfileRecord): Table {
       const raw = scores[name];
       if (raw === undefined) return "–";
       const fact = facts?.[name];
-      return `${raw.toFixed(3)} → ${contribution(raw, weight).toFixed(3)}${fact === undefined ? "" : ` (${fact})`}`;
+      return `${raw.toFixed(3)} → ${contribution(raw, weight).toFixed(3)}${fact === undefined ? "" : ` (${shortFact(fact)})`}`;
     });
     const total = (profile.totals[name] ?? 0).toFixed(3);
     const row = [picked.has(name) ? `${name} *` : name, ...cells, total];
@@ -71,6 +75,11 @@ function scoreTable(profile: ProfileRecord): Table {
     ],
     rows,
   };
+}
+
+/** A fact with its fractions cut to three digits. */
+export function shortFact(fact: string | number): string {
+  return String(fact).replace(/\d+\.\d{4,}(?:e-?\d+)?/g, (digits) => formatNumber(Number(digits)));
 }
 
 /** A scorer's part of the total: clamped to [0, 1], then weighted. */

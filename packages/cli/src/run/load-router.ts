@@ -16,6 +16,8 @@ export interface NamedRouter {
   readonly policy: string;
   readonly config: EndpointPickerConfig;
   readonly files: readonly InputFile[];
+  /** The scenario's own, not one of the command line. */
+  readonly own?: boolean;
 }
 
 /**
@@ -25,7 +27,9 @@ export interface NamedRouter {
  */
 export function loadRouters(read: ReadScenario, policies: readonly string[], terminal: Terminal): NamedRouter[] {
   const routers =
-    policies.length === 0 ? [ownRouter(read, terminal)] : policies.map((name) => policyNamed(name, read, terminal));
+    policies.length === 0
+      ? [{ ...ownRouter(read, terminal), own: true }]
+      : policies.map((name) => policyNamed(name, read, terminal));
   for (const { config } of routers) refuseUnsupported(config);
   return routers;
 }

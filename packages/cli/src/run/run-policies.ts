@@ -15,6 +15,8 @@ import type { Run } from "./run.ts";
 export interface PreparedRun {
   readonly router: NamedRouter;
   readonly resolved: ReturnType<typeof resolveScenario>;
+  /** The scenario with every default and derived value in force, under this router. */
+  readonly document: object;
   readonly files: readonly InputFile[];
 }
 
@@ -32,17 +34,30 @@ export async function prepareRuns(
     config.warnings.map(({ position: p, message }) => `${p.file}:${p.line}:${p.column}: ${message}`),
   );
   if (!quiet) for (const line of [...warnings, ...remarks]) terminal.err(`note: ${line}\n`);
-  return routers.map((router) => ({
-    router,
-    resolved: resolveScenario(read, { workload, model, router: router.config }),
-    files: [...read.files, ...modelFiles, ...workloadFiles, ...router.files],
-  }));
+  return routers.map((router) => {
+    const resolved = resolveScenario(read, { workload, model, router: router.config });
+    return {
+      router,
+      resolved,
+      document: withRouter(resolved.document, router),
+      files: [...read.files, ...modelFiles, ...workloadFiles, ...router.files],
+    };
+  });
+}
+
+/** The resolved scenario with the router that was asked for on the command line in place of its own. */
+function withRouter(document: object, { policy, own, files }: NamedRouter): object {
+  if (own) return document;
+  const scenario = document as { readonly spec: { readonly router: Readonly<Record<string, unknown>> } };
+  const { preset: _preset, config: _config, inline: _inline, ...flags } = scenario.spec.router;
+  const router = { ...(files.length === 0 ? { preset: policy } : { config: policy }), ...flags };
+  return { ...scenario, spec: { ...scenario.spec, router } };
 }
 
 /** Simulates one prepared run; `recordRow` adds a decision to those that the scenario records. */
 export function simulateRun(
   read: ReadScenario,
-  { router, resolved, files }: PreparedRun,
+  { router, resolved, document, files }: PreparedRun,
   terminal: Terminal,
   options: { readonly quiet: boolean; readonly recordRow?: number },
 ): Run {
@@ -73,7 +88,7 @@ export function simulateRun(
     input,
     result,
     summary: summarise(facts, result),
-    resolved: resolved.document,
+    resolved: document,
     decisions,
   };
 }

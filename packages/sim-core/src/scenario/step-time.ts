@@ -1,4 +1,5 @@
 import type { EngineProfile } from "../engine/profile.ts";
+import { createRooflineStepTime } from "../engine/step-time/roofline.ts";
 import type { DecodeCurve, PrefillChunks, StepTimeModel } from "../engine/step-time-model.ts";
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelArchitecture } from "../model/architecture.ts";
@@ -11,14 +12,21 @@ interface StepTimeFacts {
 }
 
 /** The step-time model that a pool asks for. */
-export function createStepTime({ stepTime }: ScenarioPool, _facts: StepTimeFacts): StepTimeModel {
+export function createStepTime({ stepTime, tensorParallel }: ScenarioPool, facts: StepTimeFacts): StepTimeModel {
   switch (stepTime.model) {
     case "constant":
       return linear(stepTime.step, 0, 0);
     case "linear":
       return linear(stepTime.base, stepTime.perTokenUs, stepTime.perContextTokenUs);
     case "roofline":
-      return linear(6000, 20, 0.02);
+      return createRooflineStepTime({
+        accelerator: facts.accelerator,
+        model: facts.model,
+        tensorParallel,
+        engineVersion: facts.profile.name,
+        maxNumBatchedTokens: facts.profile.maxNumBatchedTokens,
+        maxModelLenTokens: facts.profile.maxModelLenTokens,
+      });
   }
 }
 

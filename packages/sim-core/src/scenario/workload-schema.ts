@@ -16,11 +16,9 @@ export const traceSchema = z
       description: "Adds uniform(0, jitter) to each arrival; 3s for the Mooncake traces, which are quantised to 3 s",
     }),
     rateScale: factor.default(1).meta({ description: "Arrivals come this many times as fast" }),
-    rate: factor
-      .optional()
-      .meta({
-        description: "Poisson arrivals per second instead of the trace's own; a trace of lengths only needs it",
-      }),
+    rate: factor.optional().meta({
+      description: "Poisson arrivals per second instead of the trace's own; a trace of lengths only needs it",
+    }),
     promptLengthScale: factor
       .default(1)
       .meta({ description: "Multiplies prompt lengths; what is shared stays shared" }),
