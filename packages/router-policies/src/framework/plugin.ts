@@ -133,6 +133,8 @@ interface DefinitionBase<P, Role extends PluginRole> {
   requires?(parameters: P): readonly DataKey[];
   /** Kinds of data it produces under its own name. */
   readonly produces?: readonly DataKind[];
+  /** Plugins that come with it, named by their type, where the configuration lists none of that name. */
+  brings?(parameters: P): readonly { readonly type: string; readonly parameters: unknown }[];
 }
 
 export interface FilterDefinition<P = unknown> extends DefinitionBase<P, "filter"> {

@@ -1,0 +1,173 @@
+const FIRST_IDS = 1024;
+/** Slots, tombstones included, that may be in use: probe chains of linear probing stay short up to here. */
+const MAX_LOAD_FRACTION = 0.5;
+const EMPTY = 0;
+const TOMBSTONE = -1;
+
+const HI = 0;
+const LO = 1;
+const NEXT = 2;
+/** Words of a record before its payload. */
+const HEADER_WORDS = 3;
+
+/**
+ * Interns block keys: (hi, lo) pairs to dense ids that are reused after `release`.
+ *
+ * Open addressing with linear probing over 32-bit slots, hashed by a multiplicative hash of which the high bits are
+ * taken (keys may be consecutive integers, whose low bits cluster). Each key remembers the key that was asked for
+ * after it: prompts repeat chains of blocks, so that most look-ups are one comparison in neighbouring memory. All that
+ * is known of a key is one record, since a walk over a large index costs as much as the cache lines it touches.
+ */
+export class BlockTable {
+  /**
+   * Records by id, `strideWords` apart; replaced when it grows. In each: hi, lo, the id that followed last time (-1
+   * for none; for a free id -3 minus the next free id), then the caller's words.
+   */
+  records: Int32Array<ArrayBuffer>;
+  strideWords: number;
+  #slots = new Int32Array(4 * FIRST_IDS);
+  #shift = 32 - 12;
+  #usedSlots = 0;
+  #size = 0;
+  #highWater = 0;
+  #free = -1;
+
+  constructor(payloadWords: number) {
+    this.strideWords = HEADER_WORDS + payloadWords;
+    this.records = new Int32Array(FIRST_IDS * this.strideWords);
+  }
+
+  /** Keys held. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Where the caller's words of an id start in `records`. */
+  payload(id: number): number {
+    return id * this.strideWords + HEADER_WORDS;
+  }
+
+  hi(id: number): number {
+    return this.records[id * this.strideWords + HI]!;
+  }
+
+  lo(id: number): number {
+    return this.records[id * this.strideWords + LO]!;
+  }
+
+  /**
+   * The id of a key, or -1.
+   *
+   * @param after the id of the key before it in the same prompt, -1 at the front: a hint
+   */
+  find(hi: number, lo: number, after: number): number {
+    const records = this.records;
+    const stride = this.strideWords;
+    if (after >= 0) {
+      const guess = records[after * stride + NEXT]!;
+      if (guess >= 0) {
+        const at = guess * stride;
+        if (records[at]! === hi && records[at + LO]! === lo && records[at + NEXT]! >= -1) return guess;
+      }
+    }
+    const id = this.#probe(hi, lo);
+    if (id >= 0 && after >= 0) records[after * stride + NEXT] = id;
+    return id;
+  }
+
+  /** Adds a key that `find` did not find, its payload zero, and gives its id. */
+  insert(hi: number, lo: number, after: number): number {
+    if (this.#usedSlots + 1 > this.#slots.length * MAX_LOAD_FRACTION) this.#rebuildSlots();
+    const stride = this.strideWords;
+    let id = this.#free;
+    if (id >= 0) this.#free = -3 - this.records[id * stride + NEXT]!;
+    else {
+      id = this.#highWater++;
+      if (id * stride >= this.records.length) this.records = grown(this.records);
+    }
+    const records = this.records;
+    const at = id * stride;
+    for (let word = at + HEADER_WORDS; word < at + stride; word++) records[word] = 0;
+    records[at] = hi;
+    records[at + LO] = lo;
+    records[at + NEXT] = -1;
+    if (after >= 0) records[after * stride + NEXT] = id;
+    this.#occupy(hi, lo, id);
+    this.#size++;
+    return id;
+  }
+
+  /** Forgets a key; its id may be given out again. */
+  release(id: number): void {
+    const at = id * this.strideWords;
+    const slots = this.#slots;
+    const last = slots.length - 1;
+    let slot = this.#home(this.records[at]!, this.records[at + LO]!);
+    while (slots[slot] !== id + 1) slot = (slot + 1) & last;
+    if (slots[(slot + 1) & last] === EMPTY) {
+      slots[slot] = EMPTY;
+      this.#usedSlots--;
+    } else slots[slot] = TOMBSTONE;
+    this.records[at + NEXT] = -3 - this.#free;
+    this.#free = id;
+    this.#size--;
+  }
+
+  /** Widens every record's payload, new words zero. */
+  widen(payloadWords: number): void {
+    const stride = HEADER_WORDS + payloadWords;
+    const wider = new Int32Array(Math.floor(this.records.length / this.strideWords) * stride);
+    for (let id = 0; id < this.#highWater; id++) {
+      wider.set(this.records.subarray(id * this.strideWords, (id + 1) * this.strideWords), id * stride);
+    }
+    this.records = wider;
+    this.strideWords = stride;
+  }
+
+  #home(hi: number, lo: number): number {
+    return Math.imul(lo ^ Math.imul(hi, 0x85ebca6b), 0x9e3779b1) >>> this.#shift;
+  }
+
+  #probe(hi: number, lo: number): number {
+    const slots = this.#slots;
+    const records = this.records;
+    const stride = this.strideWords;
+    const last = slots.length - 1;
+    let slot = this.#home(hi, lo);
+    for (let entry = slots[slot]!; entry !== EMPTY; entry = slots[slot]!) {
+      const at = (entry - 1) * stride;
+      if (entry > 0 && records[at]! === hi && records[at + LO]! === lo) return entry - 1;
+      slot = (slot + 1) & last;
+    }
+    return -1;
+  }
+
+  #occupy(hi: number, lo: number, id: number): void {
+    const slots = this.#slots;
+    const last = slots.length - 1;
+    let slot = this.#home(hi, lo);
+    while (slots[slot]! > 0) slot = (slot + 1) & last;
+    if (slots[slot] === EMPTY) this.#usedSlots++;
+    slots[slot] = id + 1;
+  }
+
+  /** Drops the tombstones, with twice the slots where the keys alone fill much of them. */
+  #rebuildSlots(): void {
+    const length = this.#slots.length;
+    if (this.#size > 0.6 * MAX_LOAD_FRACTION * length) {
+      this.#slots = new Int32Array(2 * length);
+      this.#shift--;
+    } else this.#slots.fill(EMPTY);
+    this.#usedSlots = 0;
+    for (let id = 0; id < this.#highWater; id++) {
+      if (this.records[id * this.strideWords + NEXT]! >= -1) this.#occupy(this.hi(id), this.lo(id), id);
+    }
+  }
+}
+
+/** A copy of twice the length, or of `length`. */
+export function grown(array: Int32Array<ArrayBuffer>, length = 2 * array.length): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(length);
+  copy.set(array);
+  return copy;
+}

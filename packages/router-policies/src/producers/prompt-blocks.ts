@@ -1,0 +1,60 @@
+import type { BlockKeys } from "../framework/block-keys.ts";
+import type { InferenceRequest } from "../framework/request.ts";
+import { grown } from "./block-table.ts";
+
+/**
+ * A request's block keys, copied: what `promptKeys` gives is the host's scratch, and the pre-request hook needs the
+ * keys again. Kept and refilled by a producer, so that requests allocate nothing.
+ */
+export class PromptBlocks {
+  hi = new Int32Array(256);
+  lo = new Int32Array(256);
+  /** An index's own id of each block as of its last look-up, -1 where it has none. */
+  ids = new Int32Array(256);
+  /** Blocks of all prompts together. */
+  length = 0;
+  /** Where each prompt ends; prompt p spans `ends[p - 1] ?? 0` to `ends[p]`. */
+  readonly ends: number[] = [];
+  /** State of the index for which `ids` holds. */
+  version = -1;
+  #request: InferenceRequest | undefined;
+
+  /** Whether the blocks are those of the request. */
+  isOf(request: InferenceRequest): boolean {
+    return this.#request === request;
+  }
+
+  /** Takes the keys of all prompts of a request, at most `maxBlocks` of each. */
+  fill(request: InferenceRequest, blockSizeTokens: number, withPartialBlock: boolean, maxBlocks: number): void {
+    this.#request = request;
+    this.length = 0;
+    this.ends.length = 0;
+    this.version = -1;
+    if (request.promptTokens <= 0) return;
+    for (let prompt = 0; prompt < request.promptCount; prompt++) {
+      this.#append(request.promptKeys(blockSizeTokens, withPartialBlock, prompt), maxBlocks);
+    }
+  }
+
+  #append(keys: BlockKeys, maxBlocks: number): void {
+    const from = this.length;
+    const count = Math.min(keys.length, maxBlocks);
+    if (from + count > this.hi.length) this.#grow(from + count);
+    const { hi, lo } = this;
+    const keysHi = keys.hi;
+    const keysLo = keys.lo;
+    for (let i = 0; i < count; i++) {
+      hi[from + i] = keysHi[i]!;
+      lo[from + i] = keysLo[i]!;
+    }
+    this.length = from + count;
+    this.ends.push(this.length);
+  }
+
+  #grow(atLeast: number): void {
+    const length = Math.max(2 * this.hi.length, atLeast);
+    this.hi = grown(this.hi, length);
+    this.lo = grown(this.lo, length);
+    this.ids = grown(this.ids, length);
+  }
+}
