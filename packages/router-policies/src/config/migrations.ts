@@ -22,6 +22,8 @@ const MOVED_TO_PRODUCER: Readonly<Record<string, string>> = {
 
 const PREFIX_SCORER = "prefix-cache-scorer";
 const PREFIX_PRODUCER = "approx-prefix-cache-producer";
+const PRECISE_SCORER = "precise-prefix-cache-scorer";
+const PRECISE_PRODUCER = "precise-prefix-cache-producer";
 const AFFINITY_FILTER = "prefix-cache-affinity-filter";
 const DISAGG_HANDLER = "disagg-profile-handler";
 /** Types whose work the disaggregation handler has taken over. */
@@ -42,7 +44,7 @@ export function migrate(listed: readonly ListedPlugin[], warnings: ConfigWarning
   const plugins = folded.plugins
     .map((plugin) => dropIgnored(plugin, warn))
     .map((plugin) => migrateAffinityPenalty(plugin, warn));
-  return { plugins: moveToProducer(plugins, warn), dropped: folded.dropped };
+  return { plugins: splitPreciseScorers(moveToProducer(plugins, warn), warn), dropped: folded.dropped };
 }
 
 type Warn = (position: Position, message: string) => void;
@@ -132,6 +134,27 @@ function moveToProducer(listed: readonly ListedPlugin[], warn: Warn): readonly L
     }
   }
   return plugins;
+}
+
+/** A precise scorer is a producer, made once, and a prefix scorer that reads it. */
+function splitPreciseScorers(listed: readonly ListedPlugin[], warn: Warn): readonly ListedPlugin[] {
+  let producer = listed.find(({ type }) => type === PRECISE_PRODUCER);
+  return listed.flatMap((plugin) => {
+    if (plugin.type !== PRECISE_SCORER) return [plugin];
+    const { at, typeAt } = plugin;
+    const own =
+      producer === undefined ? [{ ...plugin, name: PRECISE_PRODUCER, named: true, type: PRECISE_PRODUCER }] : [];
+    if (producer === undefined) {
+      warn(typeAt, `${quoted(PRECISE_SCORER)} migrated to ${quoted(PRECISE_PRODUCER)} and ${quoted(PREFIX_SCORER)}`);
+    } else {
+      const loss = entriesOf(plugin).length > 0 ? "; its own parameters are dropped" : "";
+      warn(typeAt, `${quoted(PRECISE_SCORER)} migrated to ${quoted(PREFIX_SCORER)} on ${quoted(producer.name)}${loss}`);
+    }
+    producer ??= own[0]!;
+    const value: Located = { kind: "scalar", at, value: producer.name };
+    const scorer = { name: plugin.name, named: true, type: PREFIX_SCORER, typeAt, parameters: undefined, at };
+    return [...own, withEntries(scorer, [{ key: "prefixMatchInfoProducerName", keyAt: at, value }])];
+  });
 }
 
 function movedEntries(entries: readonly LocatedEntry[], plugin: ListedPlugin, warn: Warn): LocatedEntry[] {

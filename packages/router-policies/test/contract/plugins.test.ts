@@ -112,9 +112,11 @@ const picked = (definition: PluginDefinition, at: World): Endpoint[] => {
 };
 
 const ofRole = (role: string): readonly PluginDefinition[] => builtPlugins.filter((one) => one.role === role);
-const check = (definition: PluginDefinition, property: (at: World) => void): void => {
+const check = (property: (at: World) => void): void => {
   fc.assert(
-    fc.property(world, (at) => property(at)),
+    fc.property(world, (at) => {
+      property(at);
+    }),
     RUNS,
   );
 };
@@ -128,69 +130,67 @@ const copyOf = (data: DataKinds): string =>
 
 describe.each(ofRole("scorer").map((one) => [one.type, one] as const))("scorer %s", (_, definition) => {
   it("gives every candidate a score in [0, 1]", () => {
-    check(definition, (at) => {
+    check((at) => {
       for (const score of scores(definition, at, at.endpoints)) expect(score >= 0 && score <= 1).toBe(true);
     });
   });
   it("changes neither endpoints nor request nor data", () => {
-    check(definition, (at) => {
+    check((at) => {
       const before = copyOf(at.data);
       scores(definition, frozen(at), at.endpoints);
       expect(copyOf(at.data)).toBe(before);
     });
   });
   it.skipIf(definition.orderDependent)("does not depend on the order of candidates", () => {
-    check(definition, (at) => {
+    check((at) => {
       const forward = scores(definition, at, at.endpoints);
       const backward = scores(definition, at, at.endpoints.toReversed());
       expect([...backward].reverse()).toEqual([...forward]);
     });
   });
   it("gives the same again", () => {
-    check(definition, (at) =>
-      expect(scores(definition, at, at.endpoints)).toEqual(scores(definition, at, at.endpoints)),
-    );
+    check((at) => expect(scores(definition, at, at.endpoints)).toEqual(scores(definition, at, at.endpoints)));
   });
 });
 
 describe.each(ofRole("filter").map((one) => [one.type, one] as const))("filter %s", (_, definition) => {
   it("gives some of the candidates, each once", () => {
-    check(definition, (at) => {
+    check((at) => {
       const kept = filtered(definition, at);
       expect(new Set(kept).size).toBe(kept.length);
       for (const one of kept) expect(at.endpoints).toContain(one);
     });
   });
   it.skipIf("reorders" in definition && definition.reorders)("keeps their order", () => {
-    check(definition, (at) => {
+    check((at) => {
       const kept = new Set(filtered(definition, at));
       expect(at.endpoints.filter((one) => kept.has(one))).toEqual([...kept]);
     });
   });
   it("changes neither endpoints nor request", () => {
-    check(definition, (at) => void filtered(definition, frozen(at)));
+    check((at) => void filtered(definition, frozen(at)));
   });
   it("gives the same again under the same seed", () => {
-    check(definition, (at) => expect(filtered(definition, at)).toEqual(filtered(definition, at)));
+    check((at) => expect(filtered(definition, at)).toEqual(filtered(definition, at)));
   });
 });
 
 describe.each(ofRole("picker").map((one) => [one.type, one] as const))("picker %s", (_, definition) => {
   it("picks one of the candidates", () => {
-    check(definition, (at) => {
+    check((at) => {
       const targets = picked(definition, at);
       expect(targets).toHaveLength(1);
       expect(at.endpoints).toContain(targets[0]);
     });
   });
   it("changes neither endpoints nor request", () => {
-    check(definition, (at) => void picked(definition, frozen(at)));
+    check((at) => void picked(definition, frozen(at)));
   });
   it("gives the same again under the same seed", () => {
-    check(definition, (at) => expect(picked(definition, at)).toEqual(picked(definition, at)));
+    check((at) => expect(picked(definition, at)).toEqual(picked(definition, at)));
   });
   it("explains ties by candidates only", () => {
-    check(definition, (at) => {
+    check((at) => {
       const totals = new Float64Array(at.endpoints.length);
       const tied = build<Picker>(definition, at).tied?.(at.endpoints, totals) ?? [];
       for (const one of tied) expect(at.endpoints).toContain(one);
@@ -201,7 +201,7 @@ describe.each(ofRole("picker").map((one) => [one.type, one] as const))("picker %
 
 describe.each(ofRole("producer").map((one) => [one.type, one] as const))("producer %s", (_, definition) => {
   it("produces what it declares, and changes neither endpoints nor request", () => {
-    check(definition, (at) => {
+    check((at) => {
       const { endpoints, request: asked } = frozen(at);
       const producer = build<{
         data: Partial<DataKinds>;

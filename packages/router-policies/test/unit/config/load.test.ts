@@ -330,6 +330,23 @@ describe("migrations", () => {
     expect(notes(both)).toEqual(['3:18 "disagg-headers-handler" dropped: disagg-profile-handler writes its headers']);
     expect(config("plugins: [{type: prefill-header-handler, name: h}]\n").profileHandler).toBe("h");
   });
+  it("split a precise scorer into a producer and a prefix scorer, reusing a listed producer", () => {
+    const one = config(
+      "plugins: [{type: precise-prefix-cache-scorer, parameters: {tokenProcessorConfig: {blockSize: 32}}}]\n",
+    );
+    expect(parametersOf(one, "precise-prefix-cache-producer")).toMatchObject({
+      tokenProcessorConfig: { blockSize: 32 },
+    });
+    expect(one.plugins.find(({ name }) => name === "precise-prefix-cache-scorer")).toMatchObject({
+      type: "prefix-cache-scorer",
+      parameters: { prefixMatchInfoProducerName: "precise-prefix-cache-producer" },
+    });
+    expect(notes(one)[0]).toContain('migrated to "precise-prefix-cache-producer" and "prefix-cache-scorer"');
+    const reused = config(
+      "plugins: [{type: precise-prefix-cache-producer, name: mine}, {type: precise-prefix-cache-scorer}]\n",
+    );
+    expect(parametersOf(reused, "precise-prefix-cache-scorer")).toMatchObject({ prefixMatchInfoProducerName: "mine" });
+  });
   it("drop removed gates and parameters without effect", () => {
     const loaded = config(
       "featureGates: [dataLayer]\nplugins: [{type: active-request-scorer, parameters: {requestTimeout: 2m}}]\n",
