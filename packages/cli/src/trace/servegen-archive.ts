@@ -47,7 +47,7 @@ export function serveGenTable(file: string, archive: Buffer, span: ServeGenSpan)
 }
 
 /** The clients of an archive, by number. @throws TraceError when it has none, or half of one */
-export function serveGenClients(file: string, archive: Buffer): ServeGenClient[] {
+function serveGenClients(file: string, archive: Buffer): ServeGenClient[] {
   const parts = new Map<string, Map<string, { file: string; text: string }>>();
   for (const { name, data } of tarEntries(file, archive)) {
     const match = CHUNK_FILE.exec(name);

@@ -3,7 +3,7 @@ import { moments, percentile } from "./summary-statistics.ts";
 /** Widths over which arrivals are counted. */
 const WINDOW_SECONDS = [1, 3, 10, 60, 300] as const;
 
-export interface WindowInfo {
+interface WindowInfo {
   readonly n_windows: number;
   readonly peak_rate_rps: number;
   readonly mean_rate_rps: number;

@@ -17,7 +17,7 @@ export interface CacheHits {
   readonly evictions: number;
 }
 
-export interface LruHits extends CacheHits {
+interface LruHits extends CacheHits {
   readonly cap_blocks: number;
   readonly cap_tokens: number;
 }
@@ -48,7 +48,7 @@ export interface PrefixCacheFacts {
   readonly pods: readonly PodHits[];
 }
 
-export interface FullBlockHits {
+interface FullBlockHits {
   readonly block_hit_ratio: number;
   readonly token_hit_ratio: number;
   readonly hit_tokens: number;

@@ -178,7 +178,7 @@ function columnUses(format: TraceFormat, head: TraceHead): readonly ColumnUse[] 
 }
 
 /** @throws TraceError with the nearest name */
-export function formatNamed(name: string, file: string): TraceFormat {
+function formatNamed(name: string, file: string): TraceFormat {
   const names = traceFormats.map((format) => format.name);
   const found = traceFormats.find((format) => format.name === name);
   if (found !== undefined) return found;

@@ -31,6 +31,7 @@ export interface TraceTransform {
 const MAX_TOKENS = 2 ** 31 - 1;
 
 /**
+ * @param workload whose released rows come after the rows that release them, as `workloadFromTrace` gives them
  * @throws TraceError when an argument is not allowed or no row is left
  * @throws InvariantError for a workload of several stages
  */
@@ -80,20 +81,9 @@ function timeWindow(workload: Workload, startUs: number, endUs: number): Workloa
   return pickRows(workload, kept, arrivalUs);
 }
 
-/** Keeps the first rows; a row whose releasing row is beyond the limit is beyond it too. */
 function limitRows(workload: Workload, limit: number): Workload {
-  if (limit >= workload.count) return workload;
-  const { releasedBy } = workload;
-  const isKept = (row: number): boolean => {
-    for (let at = row; at >= 0; at = releasedBy === undefined ? -1 : releasedBy[at]!) if (at >= limit) return false;
-    return true;
-  };
-  const kept = keptRows(workload, isKept);
-  return pickRows(
-    workload,
-    kept,
-    Float64Array.from(kept, (row) => workload.arrivalUs[row]!),
-  );
+  const kept = keptRows(workload, (row) => row < limit);
+  return pickRows(workload, kept, workload.arrivalUs.slice(0, limit));
 }
 
 function jitterArrivals(workload: Workload, widthUs: number, seed: number | string): Workload {
@@ -179,13 +169,11 @@ function repeatRows(workload: Workload, times: number): Workload {
 
 /** For each row the row that starts its session: itself where nothing releases it. */
 function rootRows(workload: Workload): Int32Array {
-  const { releasedBy } = workload;
-  const roots = Int32Array.from({ length: workload.count }, (_, row) => row);
-  if (releasedBy === undefined) return roots;
-  for (let row = 0; row < workload.count; row++) {
-    let root = row;
-    while (releasedBy[root]! >= 0) root = root > releasedBy[root]! && root < row ? roots[root]! : releasedBy[root]!;
-    roots[row] = root;
+  const { releasedBy, count } = workload;
+  const roots = new Int32Array(count);
+  for (let row = 0; row < count; row++) {
+    const parent = releasedBy === undefined ? -1 : releasedBy[row]!;
+    roots[row] = parent < 0 ? row : roots[parent]!;
   }
   return roots;
 }

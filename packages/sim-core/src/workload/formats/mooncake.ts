@@ -1,7 +1,8 @@
 import type { TraceRows } from "../trace-rows.ts";
 import { nameBlocks } from "./blocks.ts";
+import { ESTIMATE_NOTE, estimatedTokens } from "./estimated-tokens.ts";
 import { type FormatOptions, hasKeys, type RecordReader, type TraceFormat } from "./format.ts";
-import { parseRecord } from "./json-record.ts";
+import { type JsonRecord, parseRecord } from "./json-record.ts";
 
 const BLOCK_TOKENS = 512;
 const US_PER_MS = 1000;
@@ -13,12 +14,13 @@ export const mooncake: TraceFormat = {
   columns: {
     timestamp: "arrival (ms)",
     input_length: "prompt tokens",
+    text_input: "prompt tokens where input_length is absent (estimated)",
     output_length: "output tokens",
     hash_ids: "prompt blocks",
     session_id: "session; a row with delay follows the session's row before",
     delay: "think time after the session's row before (ms)",
   },
-  matches: (head) => hasKeys(head, "input_length", "output_length") && !hasKeys(head, "chat_id"),
+  matches: (head) => hasKeys(head, "output_length") && (hasKeys(head, "input_length") || hasKeys(head, "text_input")),
   open: (rows, _head, _file, options) => mooncakeReader(rows, options),
 };
 
@@ -28,7 +30,7 @@ function mooncakeReader(rows: TraceRows, options: FormatOptions): RecordReader {
   return {
     read(at) {
       const record = parseRecord(at);
-      const promptTokens = record.tokens("input_length");
+      const promptTokens = promptTokensOf(rows, record);
       const outputTokens = record.tokens("output_length");
       const session = record.has("session_id") ? record.name("session_id") : undefined;
       const before = session === undefined ? undefined : lastRowOf.get(session);
@@ -40,4 +42,10 @@ function mooncakeReader(rows: TraceRows, options: FormatOptions): RecordReader {
       if (record.has("hash_ids")) nameBlocks(rows, record, "hash_ids", promptTokens, blockSizeTokens);
     },
   };
+}
+
+function promptTokensOf(rows: TraceRows, record: JsonRecord): number {
+  if (record.has("input_length") || !record.has("text_input")) return record.tokens("input_length");
+  rows.note(ESTIMATE_NOTE);
+  return estimatedTokens(record.text("text_input"));
 }

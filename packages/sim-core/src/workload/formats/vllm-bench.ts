@@ -1,14 +1,12 @@
 import type { TraceRows } from "../trace-rows.ts";
 import { CONTENT_BLOCK_TOKENS, ContentBlocks } from "./content-blocks.ts";
+import { CHARACTERS_PER_TOKEN, ESTIMATE_NOTE, estimatedTokens } from "./estimated-tokens.ts";
 import { hasKeys, type TraceFormat } from "./format.ts";
 import { parseRecord } from "./json-record.ts";
 
-/** The usual estimate for English text; the texts themselves are not kept. */
-const CHARACTERS_PER_TOKEN = 4;
 const BLOCK_CHARACTERS = CONTENT_BLOCK_TOKENS * CHARACTERS_PER_TOKEN;
 /** `--custom-output-len` of `vllm bench serve`. */
 const CUSTOM_OUTPUT_TOKENS = 256;
-const ESTIMATE_NOTE = "token counts are estimates: one token for every 4 characters";
 
 /** ShareGPT as `vllm bench serve --dataset-name sharegpt` uses it: the first two turns of each conversation. */
 export const shareGpt: TraceFormat = {
@@ -23,7 +21,7 @@ export const shareGpt: TraceFormat = {
       read(at) {
         const turns = parseRecord(at).objects("conversations");
         if (turns.length < 2) return rows.skip("conversation of fewer than two turns");
-        addText(rows, contents, turns[0]!.text("value"), tokensOf(turns[1]!.text("value")));
+        addText(rows, contents, turns[0]!.text("value"), estimatedTokens(turns[1]!.text("value")));
       },
     };
   },
@@ -54,13 +52,9 @@ export const vllmCustom: TraceFormat = {
 };
 
 function addText(rows: TraceRows, contents: ContentBlocks, prompt: string, outputTokens: number): void {
-  const promptTokens = tokensOf(prompt);
+  const promptTokens = estimatedTokens(prompt);
   rows.add(Number.NaN, promptTokens, outputTokens);
   contents.name(rows, Math.floor(promptTokens / CONTENT_BLOCK_TOKENS), (block) =>
     prompt.slice(block * BLOCK_CHARACTERS, (block + 1) * BLOCK_CHARACTERS),
   );
-}
-
-function tokensOf(text: string): number {
-  return Math.ceil(text.length / CHARACTERS_PER_TOKEN);
 }

@@ -29,8 +29,7 @@ export const windtunnel: TraceFormat = {
         if (parent >= rows.count) throw record.bad("releasedBy", `a record before this one, 0 to ${rows.count - 1}`);
         rows.addReleased(parent, record.optionalDecimal("thinkSeconds") * US_PER_SECOND, promptTokens, outputTokens);
       } else {
-        const arrivalUs = record.has("arrivalSeconds") ? record.decimal("arrivalSeconds") * US_PER_SECOND : Number.NaN;
-        rows.add(arrivalUs, promptTokens, outputTokens);
+        rows.add(record.decimal("arrivalSeconds") * US_PER_SECOND, promptTokens, outputTokens);
       }
       if (record.has("segments")) nameSegments(rows, record, promptTokens);
       if (record.has("outputSegment")) rows.nameOutput(record.tokens("outputSegment"));

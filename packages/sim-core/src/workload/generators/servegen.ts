@@ -15,7 +15,7 @@ export interface ServeGenClient {
   readonly datasets: readonly ServeGenDataset[];
 }
 
-export interface ServeGenWindow {
+interface ServeGenWindow {
   readonly startSeconds: number;
   readonly ratePerSecond: number;
   /** Distribution of gaps; only its shape is used, the rate gives the scale. */
@@ -24,13 +24,13 @@ export interface ServeGenWindow {
 }
 
 /** Token counts and their probabilities, from `startSeconds` on. */
-export interface ServeGenDataset {
+interface ServeGenDataset {
   readonly startSeconds: number;
   readonly input: LengthTable;
   readonly output: LengthTable;
 }
 
-export interface LengthTable {
+interface LengthTable {
   readonly tokens: Int32Array;
   readonly weights: readonly number[];
 }

@@ -57,6 +57,12 @@ describe("mooncake", () => {
     expect(table.arrivalUs![2]).toBe(250_000);
   });
 
+  test("a text instead of a length is estimated, and said so", () => {
+    const table = read(jsonl({ timestamp: 1, text_input: "123456789", output_length: 2 }));
+    expect(rows(table)).toEqual([[1000, 3, 2]]);
+    expect(table.notes).toEqual(["token counts are estimates: one token for every 4 characters"]);
+  });
+
   test("a number of ids that fits no block size says which would fit", () => {
     const text = jsonl({ timestamp: 0, input_length: 100, output_length: 1, hash_ids: [1, 2, 3, 4, 5, 6, 7] });
     expect(() => read(text)).toThrow(
