@@ -249,6 +249,24 @@ describe("draws", () => {
     );
   });
 
+  test("more turns leave every session's earlier turns as they were", () => {
+    fc.assert(
+      fc.property(spec, sessions, seed, tokens(3), (block, chat, from, turns) => {
+        const closed = { ...chat, mode: "closed", count: 9, maxPromptTokens: undefined };
+        const rowsOf = (of: number) => {
+          const generated = synthetic({ ...block, sessions: { ...closed, turns: of } }, from);
+          const { arrivalUs, promptTokens, outputTokens } = generated;
+          return Array.from({ length: generated.count }, (_, row) => ({
+            turn: row % of,
+            columns: [arrivalUs[row], promptTokens[row], outputTokens[row]],
+          }));
+        };
+        expect(rowsOf(turns + 2).filter(({ turn }) => turn < turns)).toEqual(rowsOf(turns));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test("another output distribution, or classes, shift neither arrivals nor prompts", () => {
     fc.assert(
       fc.property(spec, length, seed, (block, outputTokens, from) => {

@@ -1,26 +1,40 @@
 import type { PromptSegments, Workload } from "../workload.ts";
 
-const DIGIT_BITS = 16;
-const DIGITS = 2 ** DIGIT_BITS;
+const DIGITS = 2 ** 12;
 
-/** Row indices by ascending key, equal keys in row order. Keys are integers from 0 to 2^48: a radix sort by digits. */
+/** Row indices by ascending key, equal keys in row order. Keys are integers from 0 to 2^48: a radix sort by 12 bits. */
 export function ascendingOrder(keys: Float64Array): Int32Array {
   let order = Int32Array.from(keys, (_, row) => row);
   let spare = new Int32Array(keys.length);
+  const digits = new Uint16Array(keys.length);
+  const starts = new Int32Array(DIGITS);
   let largest = 0;
   for (const key of keys) if (key > largest) largest = key;
   for (let scale = 1; scale <= largest; scale *= DIGITS) {
-    const starts = new Int32Array(DIGITS + 1);
-    for (const key of keys) starts[(Math.floor(key / scale) % DIGITS) + 1]! += 1;
-    for (let digit = 0; digit < DIGITS; digit++) starts[digit + 1]! += starts[digit]!;
-    for (const row of order) {
-      const digit = Math.floor(keys[row]! / scale) % DIGITS;
+    // ToInt32 keeps the low 32 bits of any integer, so the mask is exact beyond 2^32 too.
+    for (let row = 0; row < keys.length; row++) digits[row] = (keys[row]! / scale) & (DIGITS - 1);
+    digitStarts(digits, starts);
+    for (let i = 0; i < order.length; i++) {
+      const row = order[i]!;
+      const digit = digits[row]!;
       spare[starts[digit]!] = row;
       starts[digit]! += 1;
     }
     [order, spare] = [spare, order];
   }
   return order;
+}
+
+/** Sets `starts` to where the rows of each digit begin in sorted order. */
+function digitStarts(digits: Uint16Array, starts: Int32Array): void {
+  starts.fill(0);
+  for (let row = 0; row < digits.length; row++) starts[digits[row]!]! += 1;
+  let next = 0;
+  for (let digit = 0; digit < DIGITS; digit++) {
+    const rows = starts[digit]!;
+    starts[digit] = next;
+    next += rows;
+  }
 }
 
 /** The workload with its rows in this order; only for rows that nothing else refers to (no `releasedBy`, no stages). */

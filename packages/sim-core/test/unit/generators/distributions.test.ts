@@ -138,3 +138,19 @@ test.each([0.25, 0.7, 1, 3.5])("gamma draws of shape %d have mean and variance e
   expect(deviation(values) ** 2 / shape).toBeGreaterThan(0.9);
   expect(deviation(values) ** 2 / shape).toBeLessThan(1.1);
 });
+
+test.each([
+  // P(X > x) of shape 1 is e^-x; of shape 2 (1 + x) e^-x; of shape 3 (1 + x + x²/2) e^-x.
+  [1, 0.5, Math.exp(-0.5)],
+  [1, 3, Math.exp(-3)],
+  [2, 0.5, 1.5 * Math.exp(-0.5)],
+  [2, 5, 6 * Math.exp(-5)],
+  [3, 1, 2.5 * Math.exp(-1)],
+  [3, 8, 41 * Math.exp(-8)],
+])("gamma draws of shape %d exceed %d with probability %d", (shape, x, probability) => {
+  const count = 200_000;
+  let above = 0;
+  for (let index = 0; index < count; index++) if (gammaDraw(shape, seed, 11, index) > x) above += 1;
+  const standardError = Math.sqrt(count * probability * (1 - probability));
+  expect(Math.abs(above - count * probability) / standardError).toBeLessThan(4.5);
+});
