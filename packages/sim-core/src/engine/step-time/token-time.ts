@@ -7,14 +7,7 @@ import { type DevicePeaks, linearFormat } from "./device.ts";
 import { expertsIdealUs } from "./ideal.ts";
 import { attentionWidths, LinearLayers, networkWidths } from "./linear-layers.ts";
 import type { RooflineOptions } from "./options.ts";
-
-/**
- * Norms, rotary embedding, cache writes and activations of a layer: small kernels that move each value about once, at
- * 0.75 of the bandwidth, with 2 us each where they are short (RTX PRO 6000 profile: 2.4 to 2.7 us under a graph).
- */
-const SMALL_KERNEL_US = 2;
-const SMALL_KERNELS_PER_LAYER = 5;
-const SMALL_KERNEL_BANDWIDTH_FRACTION = 0.75;
+import { smallKernels } from "./small-kernels.ts";
 
 /** Times that depend on the number of tokens in a step, not on their contexts. */
 export interface TokenTime {
@@ -22,19 +15,6 @@ export interface TokenTime {
   layersUs(tokens: number): number;
   /** Final norm, output head and sampling, for the rows that sample. */
   headUs(rows: number): number;
-}
-
-function smallKernels(options: RooflineOptions, peaks: DevicePeaks): (tokens: number) => number {
-  const { model, tensorParallel } = options;
-  const { hiddenSize, headDim, moe } = model;
-  const projected = ((model.heads + 2 * model.kvHeads) / tensorParallel) * headDim;
-  const widths =
-    (moe === undefined ? model.intermediateSize : (moe.topK + moe.sharedExperts) * moe.intermediateSize) /
-    tensorParallel;
-  const perTokenBytes = 2 * (2 * 4 * hiddenSize + 3 * projected + 3 * widths);
-  const perTokenUs = perTokenBytes / (peaks.bytesPerUs * SMALL_KERNEL_BANDWIDTH_FRACTION);
-  const fixedUs = SMALL_KERNEL_US * (SMALL_KERNELS_PER_LAYER + (moe === undefined ? 0 : 2));
-  return (tokens) => fixedUs + tokens * perTokenUs;
 }
 
 function routedExperts(options: RooflineOptions, peaks: DevicePeaks): (tokens: number) => number {
