@@ -84,13 +84,3 @@ export function formatBytes(bytes: number, digits = 2): string {
   }
   return `${Number(scaled.toFixed(digits))}${units[unit]}`;
 }
-
-/** Microseconds of a length of time in seconds, rounded to whole ones. */
-export function usFromSeconds(seconds: number): number {
-  return Math.round(seconds * 1_000_000);
-}
-
-/** Seconds of a length of time in microseconds. */
-export function secondsFromUs(us: number): number {
-  return us / 1_000_000;
-}

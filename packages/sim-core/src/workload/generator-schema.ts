@@ -51,7 +51,7 @@ export const lengthDistributionSchema = z
 export type LengthDistribution = z.output<typeof lengthDistributionSchema>;
 
 /** How the arrival rate changes over time; every shape repeats. */
-export const rateShapeSchema = z.discriminatedUnion("type", [
+const rateShapeSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("diurnal"),
     period: durationUsSchema.refine((us) => us > 0, "expected a period above 0").default(86_400_000_000),
@@ -104,7 +104,7 @@ export const arrivalsSchema = z.discriminatedUnion("process", [
 export type Arrivals = z.output<typeof arrivalsSchema>;
 
 /** Think time between the end of a turn and the next: a duration, or a distribution. */
-export const thinkTimeSchema = z.union([
+const thinkTimeSchema = z.union([
   durationUsSchema,
   z.strictObject({ distribution: z.literal("exponential"), mean: durationUsSchema }),
   z.strictObject({ distribution: z.literal("lognormal"), mean: durationUsSchema, sigma: z.number().min(0) }),
@@ -112,7 +112,7 @@ export const thinkTimeSchema = z.union([
 export type ThinkTime = z.output<typeof thinkTimeSchema>;
 
 /** Conversations: each turn's prompt is everything said before plus a new message. */
-export const sessionsSchema = z.strictObject({
+const sessionsSchema = z.strictObject({
   count: z.int().min(1).optional().describe("Number of sessions; instead of count or duration"),
   turns: lengthDistributionSchema.describe("Turns of a session"),
   followUpTokens: lengthDistributionSchema.optional().describe("Message of a later turn; absent = as promptTokens"),
@@ -128,14 +128,14 @@ export const sessionsSchema = z.strictObject({
 export type Sessions = z.output<typeof sessionsSchema>;
 
 /** System prompts that many requests, or sessions, begin with. */
-export const sharedPrefixesSchema = z.strictObject({
+const sharedPrefixesSchema = z.strictObject({
   groups: z.int().min(1).max(10_000_000).describe("Number of different prefixes"),
   tokens: lengthDistributionSchema.describe("Length of a prefix, one draw per group; comes before promptTokens"),
   zipfExponent: z.number().min(0).default(0).describe("Popularity of group k is 1 / k^zipfExponent; 0 = equal"),
 });
 
 /** A tenant or application: its share, what it was promised, and lengths of its own where they differ. */
-export const workloadClassSchema = z.strictObject({
+const workloadClassSchema = z.strictObject({
   name: z.string().min(1),
   weight: positive.default(1).describe("Share of the requests, relative to the other classes"),
   priority: z.int().default(0),
@@ -144,7 +144,6 @@ export const workloadClassSchema = z.strictObject({
   promptTokens: lengthDistributionSchema.optional(),
   outputTokens: lengthDistributionSchema.optional(),
 });
-export type WorkloadClassSpec = z.output<typeof workloadClassSchema>;
 
 /** The `synthetic:` block of a scenario. */
 export const syntheticSchema = z

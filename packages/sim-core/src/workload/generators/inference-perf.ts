@@ -6,7 +6,7 @@ import { constantTimesUs, poissonTimesUs } from "./inference-perf-timers.ts";
 import { sharedPrefixPrompts } from "./shared-prefix-prompts.ts";
 
 /** A stage as inference-perf runs it. */
-export interface InferencePerfStage extends WorkloadStage {
+interface InferencePerfStage extends WorkloadStage {
   /**
    * Open loop: requests the client keeps in flight at most (workers × worker_max_concurrency); more wait in the client,
    * and that wait is in no latency.
