@@ -10,7 +10,9 @@ export function decisionTables(record: DecisionRecord): {
   readonly lines: readonly string[];
   readonly tables: readonly Table[];
 } {
-  const tables = record.profiles.filter((profile) => profile.scorers.length > 0).map(scoreTable);
+  const tables = record.profiles
+    .filter((profile) => profile.scorers.length > 0)
+    .flatMap((profile) => [scoreTable(profile), ...factTables(profile)]);
   // A router whose plugins read no metric is not given any.
   const blind = record.candidates.every((c) => c.metricsAgeUs === null && c.inFlightRequests === undefined);
   const lines = decisionLines(record);
@@ -48,23 +50,23 @@ function some(names: readonly string[]): string {
   return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
 }
 
-/** Endpoints by total, best first; each scorer's cell is raw × weight = contribution. */
-function scoreTable(profile: ProfileRecord): Table {
+/** Endpoint names by total, best first: the first ones and those picked. */
+function shownEndpoints(profile: ProfileRecord): { readonly names: readonly string[]; readonly left: number } {
   const names = Object.keys(profile.totals).sort((a, b) => (profile.totals[b] ?? 0) - (profile.totals[a] ?? 0));
-  const picked = new Set(profile.picked);
-  const shown = names.filter((name, index) => index < MAX_ENDPOINTS || picked.has(name));
-  const rows = shown.map((name): Cell[] => {
-    const cells = profile.scorers.map(({ weight, scores, facts }) => {
+  const shown = names.filter((name, index) => index < MAX_ENDPOINTS || profile.picked.includes(name));
+  return { names: shown, left: names.length - shown.length };
+}
+
+/** Each scorer's cell is its raw score and what that is worth after its weight. */
+function scoreTable(profile: ProfileRecord): Table {
+  const { names, left } = shownEndpoints(profile);
+  const rows = names.map((name): Cell[] => {
+    const cells = profile.scorers.map(({ weight, scores }) => {
       const raw = scores[name];
-      if (raw === undefined) return "–";
-      const fact = facts?.[name];
-      return `${raw.toFixed(3)} → ${contribution(raw, weight).toFixed(3)}${fact === undefined ? "" : ` (${shortFact(fact)})`}`;
+      return raw === undefined ? "–" : `${raw.toFixed(3)} → ${contribution(raw, weight).toFixed(3)}`;
     });
-    const total = (profile.totals[name] ?? 0).toFixed(3);
-    const row = [picked.has(name) ? `${name} *` : name, ...cells, total];
-    return picked.has(name) ? row.map((text) => ({ text, tone: "good" as const })) : row;
+    return emphasised(profile, name, [...cells, (profile.totals[name] ?? 0).toFixed(3)]);
   });
-  const left = names.length - shown.length;
   if (left > 0) rows.push([{ text: `… ${left} more`, tone: "dim" }]);
   return {
     title: `Scores, profile ${profile.profile}: raw → weighted (* picked)`,
@@ -75,6 +77,31 @@ function scoreTable(profile: ProfileRecord): Table {
     ],
     rows,
   };
+}
+
+function emphasised({ picked }: ProfileRecord, name: string, cells: readonly string[]): Cell[] {
+  if (!picked.includes(name)) return [name, ...cells];
+  return [`${name} *`, ...cells].map((text) => ({ text, tone: "good" }));
+}
+
+/** What the scores came from; a fact that is the same everywhere is no reason and is left out. */
+function factTables(profile: ProfileRecord): Table[] {
+  const { names } = shownEndpoints(profile);
+  const telling = profile.scorers.filter(({ facts }) => new Set(names.map((name) => facts?.[name])).size > 1);
+  if (telling.length === 0) return [];
+  return [
+    {
+      title: "What the scores came from",
+      columns: [{ title: "Endpoint" }, ...telling.map(({ scorer }) => ({ title: scorer }))],
+      rows: names.map((name) =>
+        emphasised(
+          profile,
+          name,
+          telling.map(({ facts }) => shortFact(facts?.[name] ?? "–")),
+        ),
+      ),
+    },
+  ];
 }
 
 /** A fact with its fractions cut to three digits. */

@@ -1,0 +1,209 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runSummarySchema } from "@windtunnel/sim-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { windtunnel } from "../capture-terminal.ts";
+
+const SCENARIO = `apiVersion: windtunnel.dev/v1alpha1
+kind: Scenario
+metadata: { name: small }
+spec:
+  seed: 5
+  workload:
+    synthetic:
+      arrivals: { process: poisson, rate: 20 }
+      count: 200
+      promptTokens: { distribution: lognormal, mean: 500, sigma: 1 }
+      outputTokens: { distribution: fixed, tokens: 20 }
+    slo: { ttft: 1s }
+  model: meta-llama/Llama-3.1-8B
+  pools:
+    - { name: h100, replicas: 2, accelerator: h100-sxm }
+  router: { preset: round-robin }
+  observe: { decisions: { every: 50 } }
+`;
+
+let directory = "";
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "windtunnel-run-"));
+  writeFileSync(join(directory, "scenario.yaml"), SCENARIO);
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const run = (...args: string[]) => windtunnel(args, { cwd: directory });
+
+describe("run", () => {
+  test("prints a summary that follows its published schema, the same bytes each time", async () => {
+    const first = await run("run", "-f", "scenario.yaml", "-o", "json");
+    expect(first).toMatchObject({ code: 0, err: "" });
+    const summary = runSummarySchema.parse(JSON.parse(first.out));
+    expect(summary.fleet.requests).toMatchObject({ total: 200, completed: 200 });
+    expect(summary.inputs.map(({ path }) => path)).toEqual(["scenario.yaml"]);
+    expect((await run("run", "-f", "scenario.yaml", "-o", "json")).out).toBe(first.out);
+    expect((await run("run", "-f", "scenario.yaml", "-o", "json", "--seed", "6")).out).not.toBe(first.out);
+  });
+
+  test.each(["table", "markdown", "csv", "yaml", "ndjson"])("prints %s", async (format) => {
+    const { code, out } = await run("run", "-f", "scenario.yaml", "-o", format, "--policy", "round-robin,random");
+    expect(code).toBe(0);
+    expect(out).toContain("round-robin");
+    expect(out).toContain("random");
+    if (format === "ndjson")
+      expect(
+        out
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line).policy),
+      ).toEqual(["round-robin", "random"]);
+    if (format === "yaml") expect(parse(out)).toHaveLength(2);
+    if (format === "csv") expect(out.split("\n")[0]).toContain("fleet.latency.ttft.p50Seconds");
+  });
+
+  test("the resolved scenario of a dry run gives the same run", async () => {
+    const { code, out } = await run("run", "-f", "scenario.yaml", "--dry-run", "--set", "spec.pools[0].replicas=3");
+    expect(code).toBe(0);
+    expect(parse(out).spec.pools[0]).toMatchObject({ replicas: 3, engine: { numGpuBlocks: 27302, maxNumSeqs: 1024 } });
+    writeFileSync(join(directory, "resolved.yaml"), out);
+    const again = await run("run", "-f", "resolved.yaml", "-o", "json");
+    const direct = await run("run", "-f", "scenario.yaml", "-o", "json", "--set", "spec.pools[0].replicas=3");
+    const withoutInputs = (text: string) => ({ ...JSON.parse(text), inputs: [] });
+    expect(withoutInputs(again.out)).toEqual(withoutInputs(direct.out));
+  });
+
+  test("environment lies under the command line", async () => {
+    const env = { WINDTUNNEL_SET: "spec.pools[0].replicas=5; spec.seed=9" };
+    const { out } = await windtunnel(["run", "-f", "scenario.yaml", "--dry-run", "--seed", "7"], {
+      cwd: directory,
+      env,
+    });
+    expect(parse(out).spec).toMatchObject({ seed: 7, pools: [{ replicas: 5 }] });
+  });
+});
+
+describe("run --out", () => {
+  test("writes a directory that says how it was made, and replaces its own", async () => {
+    const { code } = await run("run", "-f", "scenario.yaml", "--out", "result");
+    expect(code).toBe(0);
+    const at = (name: string) => readFileSync(join(directory, "result", name), "utf8");
+    expect(readdirSync(join(directory, "result")).sort()).toEqual([
+      "decisions.ndjson",
+      "manifest.json",
+      "requests.csv",
+      "scenario.resolved.yaml",
+      "series.csv",
+      "summary.json",
+    ]);
+    expect(at("requests.csv").trim().split("\n")).toHaveLength(201);
+    expect(
+      at("decisions.ndjson")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).row),
+    ).toEqual([0, 50, 100, 150]);
+    expect(runSummarySchema.parse(JSON.parse(at("summary.json"))).seed).toBe(5);
+    expect(JSON.parse(at("manifest.json"))).toMatchObject({ seed: 5, partial: false, policies: ["round-robin"] });
+    expect((await run("run", "-f", "scenario.yaml", "--out", "result", "--policy", "random,round-robin")).code).toBe(0);
+    expect(readdirSync(join(directory, "result")).sort()).toEqual(["manifest.json", "random", "round-robin"]);
+    expect(readdirSync(directory).filter((name) => name.startsWith(".result"))).toEqual([]);
+  });
+
+  test("leaves a directory that is not its own alone", async () => {
+    mkdirSync(join(directory, "mine"));
+    writeFileSync(join(directory, "mine", "thesis.txt"), "x");
+    const { code, err } = await run("run", "-f", "scenario.yaml", "--out", "mine");
+    expect(code).toBe(2);
+    expect(err).toContain("--out");
+    expect(readdirSync(join(directory, "mine"))).toEqual(["thesis.txt"]);
+  });
+
+  test("explain finds a run again by its directory", async () => {
+    await run("run", "-f", "scenario.yaml", "--out", "found");
+    const { code, out } = await run("explain", "found", "--request", "17");
+    expect(code).toBe(0);
+    expect(out).toContain("Request 17 · small · round-robin");
+    expect(out).toContain("Sent to h100-");
+  });
+});
+
+test("a stopped run prints what it has, says so, and exits 130", async () => {
+  const { code, out } = await windtunnel(
+    ["run", "-f", "scenario.yaml", "-o", "json", "--out", "stopped", "--set", "spec.workload.synthetic.count=200000"],
+    { cwd: directory, shouldStop: () => true },
+  );
+  expect(code).toBe(130);
+  const summary = runSummarySchema.parse(JSON.parse(out));
+  expect(summary.partial).toBe(true);
+  expect(summary.fleet.requests.unfinished).toBeGreaterThan(0);
+  expect(JSON.parse(readFileSync(join(directory, "stopped", "manifest.json"), "utf8")).partial).toBe(true);
+});
+
+describe("explain", () => {
+  test("compares what two policies did with one request", async () => {
+    const { code, out } = await run(
+      "explain",
+      "-f",
+      "scenario.yaml",
+      "--request",
+      "17",
+      "--policy",
+      "round-robin,random",
+    );
+    expect(code).toBe(0);
+    expect(out).toContain("Difference: random against round-robin");
+  });
+
+  test("a request beyond the workload is a usage error", async () => {
+    const { code, err } = await run("explain", "-f", "scenario.yaml", "--request", "200");
+    expect([code, err]).toEqual([2, "--request 200: the workload has 200 requests, 0 to 199\n"]);
+  });
+});
+
+describe("bad input is one line and exit 2, and nothing is written", () => {
+  test.each([
+    [["run"], "-f FILE is needed"],
+    [["run", "-f", "scenaro.yaml"], 'scenaro.yaml: no such file (did you mean "scenario.yaml"?)'],
+    [["run", "-f", "scenario.yaml", "-o", "jsn"], '-o jsn: unknown format (did you mean "json"?)'],
+    [
+      ["run", "-f", "scenario.yaml", "--policy", "round-robbin"],
+      'unknown preset "round-robbin" (did you mean "round-robin"?)',
+    ],
+    [
+      ["run", "-f", "scenario.yaml", "--set", "spec.pools[0].accelerator=h1000"],
+      'scenario.yaml:15:7: unknown accelerator "h1000"',
+    ],
+    [["run", "-f", "scenario.yaml", "--set", "spec.model=llama"], "--set spec.model=llama: unknown model"],
+    [
+      ["run", "-f", "scenario.yaml", "--set", "spec.pools[0].tensorParallel=0"],
+      "--set spec.pools[0].tensorParallel=0: spec.pools[0].tensorParallel: expected at least 1, found 0",
+    ],
+    [["explain", "metric", "tftf"], 'unknown metric "tftf" (did you mean "ttft"?)'],
+    [["explain", "schema", "spec.polls"], 'unknown field "polls" in spec (did you mean "pools"?)'],
+    [["schema", "Scenari"], 'unknown kind "Scenari" (did you mean "Scenario"?)'],
+    [["explain"], "explain needs one of"],
+    [["validate"], "validate needs a file"],
+  ])("%j", async (args, expected) => {
+    const { code, out, err } = await run(...args, ...(args[0] === "run" ? ["--out", "none"] : []));
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toContain(expected);
+    expect(err.trim().split("\n")).toHaveLength(1);
+    expect(err).not.toMatch(/^\s+at /m);
+    expect(existsSync(join(directory, "none"))).toBe(false);
+  });
+
+  test("an unknown option names the nearest", async () => {
+    const { code, err } = await run("run", "--polcy", "x");
+    expect(code).toBe(2);
+    expect(err).toContain("--policy");
+  });
+});
+
+test("init writes a scenario that validates, and replaces nothing", async () => {
+  expect((await run("init", "fresh")).code).toBe(0);
+  expect(await run("validate", "fresh/router.yaml")).toMatchObject({ code: 0 });
+  expect(await run("validate", "-f", "fresh/scenario.yaml")).toMatchObject({ code: 0 });
+  const again = await run("init", "fresh");
+  expect(again.code).toBe(2);
+  expect(again.err).toContain("exists already");
+});
