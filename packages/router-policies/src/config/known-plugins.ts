@@ -86,7 +86,6 @@ const SCHEDULING: readonly KnownPlugin[] = [
   { type: "multicluster-prefix-cache-scorer", role: "scorer", alpha: true },
   { type: "latency-observation-scorer", role: "scorer" },
   { type: "attribute-weight-scorer", role: "scorer" },
-  { type: "precise-prefix-cache-scorer", role: "scorer" },
   { type: "slo-headroom-tier-filter", role: "filter", parameters: names("epsilonExploreNeg") },
   {
     type: "utilization-filter",

@@ -20,10 +20,14 @@ const MOVED_TO_PRODUCER: Readonly<Record<string, string>> = {
   lrucapacityperserver: "lruCapacityPerServer",
 };
 
+/** Types that still work and what to use in their place. */
+const DEPRECATED: Readonly<Record<string, string>> = {
+  "by-label": "label-selector-filter",
+  "precise-prefix-cache-scorer": "precise-prefix-cache-producer and prefix-cache-scorer",
+};
+
 const PREFIX_SCORER = "prefix-cache-scorer";
 const PREFIX_PRODUCER = "approx-prefix-cache-producer";
-const PRECISE_SCORER = "precise-prefix-cache-scorer";
-const PRECISE_PRODUCER = "precise-prefix-cache-producer";
 const AFFINITY_FILTER = "prefix-cache-affinity-filter";
 const DISAGG_HANDLER = "disagg-profile-handler";
 /** Types whose work the disaggregation handler has taken over. */
@@ -40,11 +44,15 @@ export interface Migrated {
 /** Rewrites what older llm-d and GAIE releases wrote in other words; every change is a warning. */
 export function migrate(listed: readonly ListedPlugin[], warnings: ConfigWarning[]): Migrated {
   const warn = (position: Position, message: string): void => void warnings.push({ position, message });
+  for (const { type, typeAt } of listed) {
+    const instead = Object.hasOwn(DEPRECATED, type) ? DEPRECATED[type] : undefined;
+    if (instead !== undefined) warn(typeAt, `${quoted(type)} is deprecated: use ${instead}`);
+  }
   const folded = foldHandlers(listed, warn);
   const plugins = folded.plugins
     .map((plugin) => dropIgnored(plugin, warn))
     .map((plugin) => migrateAffinityPenalty(plugin, warn));
-  return { plugins: splitPreciseScorers(moveToProducer(plugins, warn), warn), dropped: folded.dropped };
+  return { plugins: moveToProducer(plugins, warn), dropped: folded.dropped };
 }
 
 type Warn = (position: Position, message: string) => void;
@@ -80,7 +88,7 @@ function withEntries(plugin: ListedPlugin, entries: readonly LocatedEntry[]): Li
 }
 
 function dropIgnored(plugin: ListedPlugin, warn: Warn): ListedPlugin {
-  const ignored = IGNORED[plugin.type] ?? [];
+  const ignored = Object.hasOwn(IGNORED, plugin.type) ? IGNORED[plugin.type]! : [];
   const isIgnored = (entry: LocatedEntry): boolean => ignored.some((name) => named(name)(entry));
   if (!entriesOf(plugin).some(isIgnored)) return plugin;
   const kept = entriesOf(plugin).filter((entry) => {
@@ -114,7 +122,7 @@ function migrateAffinityPenalty(plugin: ListedPlugin, warn: Warn): ListedPlugin 
 function moveToProducer(listed: readonly ListedPlugin[], warn: Warn): readonly ListedPlugin[] {
   const plugins = [...listed];
   for (const [i, plugin] of listed.entries()) {
-    const moves = (entry: LocatedEntry): boolean => MOVED_TO_PRODUCER[entry.key.toLowerCase()] !== undefined;
+    const moves = (entry: LocatedEntry): boolean => Object.hasOwn(MOVED_TO_PRODUCER, entry.key.toLowerCase());
     if (plugin.type !== PREFIX_SCORER || !entriesOf(plugin).some(moves)) continue;
     plugins[i] = withEntries(
       plugin,
@@ -134,27 +142,6 @@ function moveToProducer(listed: readonly ListedPlugin[], warn: Warn): readonly L
     }
   }
   return plugins;
-}
-
-/** A precise scorer is a producer, made once, and a prefix scorer that reads it. */
-function splitPreciseScorers(listed: readonly ListedPlugin[], warn: Warn): readonly ListedPlugin[] {
-  let producer = listed.find(({ type }) => type === PRECISE_PRODUCER);
-  return listed.flatMap((plugin) => {
-    if (plugin.type !== PRECISE_SCORER) return [plugin];
-    const { at, typeAt } = plugin;
-    const own =
-      producer === undefined ? [{ ...plugin, name: PRECISE_PRODUCER, named: true, type: PRECISE_PRODUCER }] : [];
-    if (producer === undefined) {
-      warn(typeAt, `${quoted(PRECISE_SCORER)} migrated to ${quoted(PRECISE_PRODUCER)} and ${quoted(PREFIX_SCORER)}`);
-    } else {
-      const loss = entriesOf(plugin).length > 0 ? "; its own parameters are dropped" : "";
-      warn(typeAt, `${quoted(PRECISE_SCORER)} migrated to ${quoted(PREFIX_SCORER)} on ${quoted(producer.name)}${loss}`);
-    }
-    producer ??= own[0]!;
-    const value: Located = { kind: "scalar", at, value: producer.name };
-    const scorer = { name: plugin.name, named: true, type: PREFIX_SCORER, typeAt, parameters: undefined, at };
-    return [...own, withEntries(scorer, [{ key: "prefixMatchInfoProducerName", keyAt: at, value }])];
-  });
 }
 
 function movedEntries(entries: readonly LocatedEntry[], plugin: ListedPlugin, warn: Warn): LocatedEntry[] {

@@ -28,6 +28,20 @@ export class PluginSet {
   ) {
     this.#at = at;
     for (const plugin of listed) this.#add(plugin, options, warnings);
+    for (const plugin of [...this.all]) this.#addBrought(plugin);
+  }
+
+  /** Adds what comes with a plugin, unless a plugin of that name is there. */
+  #addBrought({ entry, parameters, position }: ResolvedPlugin): void {
+    if (entry.status === "known") return;
+    for (const brought of entry.definition.brings?.(parameters as never) ?? []) {
+      const other = pluginType(brought.type)!;
+      if (this.#byName.has(brought.type)) continue;
+      this.#insert({
+        ...{ name: brought.type, type: brought.type, role: other.definition.role, status: other.status, position },
+        ...{ injected: true, entry: other, parameters: brought.parameters as PluginSpec["parameters"] },
+      });
+    }
   }
 
   #add(plugin: ListedPlugin, options: { allowExperimentalPlugins: boolean }, warnings: ConfigWarning[]): void {

@@ -10,6 +10,9 @@ export interface DataKinds {
 }
 export type DataKind = keyof DataKinds;
 
+/** Kinds that hooks keep true at all times; all others are filled by `produce` for each request. */
+export const LIVE_DATA_KINDS: readonly DataKind[] = ["in-flight-load"];
+
 /** How much of the prompt each endpoint is thought to have cached. */
 export interface PrefixMatchData {
   /** False when the producer gave this request no attribute at all (no tokens; precise: no full block). */

@@ -1,12 +1,13 @@
 import type { EndpointPickerConfig, PluginSpec } from "../config/endpoint-picker-config.ts";
 import { PolicyError } from "../errors.ts";
-import type { DataKey, DataKind, DataKinds } from "../framework/data.ts";
+import { type DataKey, type DataKind, type DataKinds, LIVE_DATA_KINDS } from "../framework/data.ts";
 import type {
   Filter,
   Picker,
   Plugin,
   PluginContext,
   PluginDefinition,
+  Producer,
   ProfileHandler,
   SaturationDetector,
   Scorer,
@@ -97,6 +98,23 @@ function create(
     }
     throw error;
   }
+}
+
+/**
+ * The producers that must run for each request. One whose live data is all that is read keeps it by hooks alone: its
+ * `produce` would fill arrays that nobody looks at.
+ */
+export function producersAtWork(built: readonly BuiltPlugin[]): Producer[] {
+  const read = new Set(
+    built.flatMap(({ spec }) => requirementsOf(spec).map(({ kind, producer }) => `${kind}/${producer}`)),
+  );
+  return built.flatMap(({ spec, definition, plugin }) => {
+    const produces = definition.produces ?? [];
+    const livesByHooks = produces.some((kind) => LIVE_DATA_KINDS.includes(kind));
+    const filled = produces.filter((kind) => !LIVE_DATA_KINDS.includes(kind));
+    const idle = livesByHooks && !filled.some((kind) => read.has(`${kind}/${spec.name}`));
+    return plugin.produce === undefined || idle ? [] : [plugin as BuiltRoles & Producer];
+  });
 }
 
 const isFilter = (plugin: BuiltRoles): plugin is BuiltRoles & Filter => plugin.filter !== undefined;

@@ -5,7 +5,14 @@ import type { Endpoint, EndpointFacts, EndpointMetrics } from "../framework/endp
 import type { Hooks, KvEvent, Producer, SaturationDetector } from "../framework/plugin.ts";
 import type { RandomSource } from "../framework/random.ts";
 import type { InferenceRequest } from "../framework/request.ts";
-import { type BuiltPlugin, buildPlugins, compileProfiles, detectorOf, profileHandlerOf } from "./assemble.ts";
+import {
+  type BuiltPlugin,
+  buildPlugins,
+  compileProfiles,
+  detectorOf,
+  producersAtWork,
+  profileHandlerOf,
+} from "./assemble.ts";
 import { EndpointPool, type HostEndpoint } from "./endpoint-pool.ts";
 import { DecisionRecorder } from "./explain.ts";
 import type { RouterHost, RouterNeeds } from "./host.ts";
@@ -57,7 +64,7 @@ export class Router {
     this.#pool = new EndpointPool(config.strict);
     this.#scheduler = new Scheduler(profileHandlerOf(config, built), compileProfiles(config, built, host));
     this.#detector = detectorOf(config, built);
-    this.#producers = plugins.filter((plugin): plugin is typeof plugin & Producer => plugin.produce !== undefined);
+    this.#producers = producersAtWork(built);
     this.#plugins = plugins;
     this.#preRequest = having("preRequest");
     this.#responseStarted = having("responseStarted");

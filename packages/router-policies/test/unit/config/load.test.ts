@@ -330,22 +330,20 @@ describe("migrations", () => {
     expect(notes(both)).toEqual(['3:18 "disagg-headers-handler" dropped: disagg-profile-handler writes its headers']);
     expect(config("plugins: [{type: prefill-header-handler, name: h}]\n").profileHandler).toBe("h");
   });
-  it("split a precise scorer into a producer and a prefix scorer, reusing a listed producer", () => {
-    const one = config(
-      "plugins: [{type: precise-prefix-cache-scorer, parameters: {tokenProcessorConfig: {blockSize: 32}}}]\n",
-    );
+  it("build a precise scorer with its producer, reusing a listed one", () => {
+    const text = "plugins: [{type: precise-prefix-cache-scorer, parameters: {tokenProcessorConfig: {blockSize: 32}}}";
+    const one = config(`${text}]\n`);
     expect(parametersOf(one, "precise-prefix-cache-producer")).toMatchObject({
       tokenProcessorConfig: { blockSize: 32 },
     });
-    expect(one.plugins.find(({ name }) => name === "precise-prefix-cache-scorer")).toMatchObject({
-      type: "prefix-cache-scorer",
-      parameters: { prefixMatchInfoProducerName: "precise-prefix-cache-producer" },
-    });
-    expect(notes(one)[0]).toContain('migrated to "precise-prefix-cache-producer" and "prefix-cache-scorer"');
-    const reused = config(
-      "plugins: [{type: precise-prefix-cache-producer, name: mine}, {type: precise-prefix-cache-scorer}]\n",
+    expect(notes(one)[0]).toBe(
+      '3:18 "precise-prefix-cache-scorer" is deprecated: use precise-prefix-cache-producer and prefix-cache-scorer',
     );
-    expect(parametersOf(reused, "precise-prefix-cache-scorer")).toMatchObject({ prefixMatchInfoProducerName: "mine" });
+    expect(() => new Router(one, host())).not.toThrow();
+    const listed = config(`${text}, {type: precise-prefix-cache-producer}]\n`);
+    expect(parametersOf(listed, "precise-prefix-cache-producer")).not.toMatchObject({
+      tokenProcessorConfig: { blockSize: 32 },
+    });
   });
   it("drop removed gates and parameters without effect", () => {
     const loaded = config(
