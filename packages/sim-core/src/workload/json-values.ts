@@ -33,6 +33,11 @@ export class JsonValues {
     if (this.#start >= 0) this.#start = 0;
   }
 
+  /** Length of the value that has begun and not ended. */
+  get pendingCharacters(): number {
+    return this.#pending.length;
+  }
+
   /** Hands over what is left, a value without its end. */
   end(): void {
     if (this.#start < 0) return;

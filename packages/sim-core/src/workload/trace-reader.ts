@@ -71,7 +71,18 @@ function frame(text: string, atEnd: boolean, records: RecordSink): Framing | und
 }
 
 function jsonValues(records: RecordSink): Framing {
-  return new JsonValues((text, line, column) => records.record(text, line, column));
+  let line = 1;
+  const values = new JsonValues((text, firstLine, column) => {
+    line = firstLine;
+    records.record(text, firstLine, column);
+  });
+  return {
+    push(chunk) {
+      values.push(chunk);
+      if (values.pendingCharacters > MAX_RECORD_CHARACTERS) records.refuseLength(line);
+    },
+    end: () => values.end(),
+  };
 }
 
 function isJson(text: string): boolean {
