@@ -3,11 +3,13 @@ import { durationUsSchema } from "../kernel/unit-schemas.ts";
 
 export { type InferencePerfConfig, inferencePerfSchema } from "./generators/inference-perf-schema.ts";
 
-const tokens = z.int().min(1).max(10_000_000);
+/** Keeps sums of prompts far below the range of a 32-bit column. */
+const LARGEST_TOKENS = 10_000_000;
+const tokens = z.int().min(1).max(LARGEST_TOKENS);
 const positive = z.number().positive();
 const bounds = {
   min: tokens.default(1).describe("Shorter draws are raised to this"),
-  max: tokens.optional().describe("Longer draws are lowered to this"),
+  max: tokens.default(LARGEST_TOKENS).describe("Longer draws are lowered to this"),
 };
 
 /** Token counts: a number, or a named distribution. */

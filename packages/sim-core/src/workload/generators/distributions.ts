@@ -3,7 +3,6 @@ import { normalQuantile } from "../../kernel/normal.ts";
 import type { LengthDistribution } from "../generator-schema.ts";
 
 const SMALLEST_PROBABILITY = 2 ** -54;
-const LARGEST_INT32 = 2 ** 31 - 1;
 const GUIDE_CELLS = 65_536;
 /** Below this many draws, building a guide costs more than it saves. */
 const GUIDE_MIN_DRAWS = 150_000;
@@ -89,9 +88,7 @@ function lengthQuantile(distribution: Exclude<LengthDistribution, { distribution
   }
 }
 
-function clamped(quantile: Quantile, bounds: { min?: number | undefined; max?: number | undefined }): Quantile {
-  const min = bounds.min ?? 1;
-  const max = bounds.max ?? LARGEST_INT32;
+function clamped(quantile: Quantile, { min, max }: { readonly min: number; readonly max: number }): Quantile {
   return (uniform) => Math.min(max, Math.max(min, Math.round(quantile(uniform))));
 }
 

@@ -59,6 +59,7 @@ describe("lengthSampler", () => {
     [{ distribution: "lognormal", mean: 1000, sigma: 1, min: 600, max: 700 }, 600, 700],
     [{ distribution: "normal", mean: 100, stdev: 200 }, 1, 5000],
     [{ distribution: "geometric", mean: 50, max: 60 }, 1, 60],
+    [{ distribution: "lognormal", mean: 1e300, sigma: 40 }, 1, 10_000_000],
   ])("%j stays within its bounds and reaches the lower", (distribution, min, max) => {
     const values = sample(distribution);
     expect(Math.min(...values)).toBe(min);
