@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { AttentionTime } from "../../packages/sim-core/src/engine/step-time/attention.ts";
 import { devicePeaks, linearFormat } from "../../packages/sim-core/src/engine/step-time/device.ts";
 import * as ideal from "../../packages/sim-core/src/engine/step-time/ideal.ts";
 import { acceleratorNamed } from "../../packages/sim-core/src/hardware/catalogue.ts";
@@ -74,4 +75,13 @@ export function fitProfiledDevice(): OperatorEfficiencies {
     prefillAttention: fitEfficiencies(AXES.prefillAttention!, profiledAttention("prefill")),
     decodeAttention: { bfloat16: fitEfficiencies(AXES.decodeAttention!, profiledAttention("decode")) },
   };
+}
+
+/** Mixed batches of the profile: the modelled sum of the prefill's and the decode's attention, and the time measured. */
+export function profiledMixedAttention(attention: AttentionTime): [predictedUs: number, measuredUs: number][] {
+  return readCsv("attention.csv").flatMap((cells) => {
+    const [chunk, cached, sequences, context, us] = cells.map(Number) as [number, number, number, number, number];
+    if (chunk < 16 || sequences === 0 || context < 16) return [];
+    return [[attention.prefillUs(chunk, cached, 1) + attention.decodeUs(sequences, context), us]];
+  });
 }

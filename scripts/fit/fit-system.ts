@@ -1,6 +1,6 @@
 import { devicePeaks } from "../../packages/sim-core/src/engine/step-time/device.ts";
 import { acceleratorNamed } from "../../packages/sim-core/src/hardware/catalogue.ts";
-import { ALL_REDUCE_AXIS, type Axes } from "../../packages/sim-core/src/hardware/efficiency/axes.ts";
+import { ALL_REDUCE_AXIS, type Axes, PREFILL_AXES } from "../../packages/sim-core/src/hardware/efficiency/axes.ts";
 import type { OperatorEfficiencies } from "../../packages/sim-core/src/hardware/efficiency/operator-efficiencies.ts";
 import type { WeightFormat } from "../../packages/sim-core/src/model/architecture.ts";
 import {
@@ -38,6 +38,22 @@ export function fitEfficiencies(axes: Axes, samples: readonly KernelSample[]): n
   return fitGrid(axes, wanted, 0.01).map((value) => Math.min(1, Math.exp(value)));
 }
 
+/**
+ * Prefill efficiencies over the whole grid from a device's own, which were measured on one head and more and up to 2^14
+ * tokens: the rest keeps the proportion that it has on the profiled device.
+ */
+function extendPrefill(own: readonly number[], profiled: readonly number[]): number[] {
+  const [lengths, heads] = PREFILL_AXES as [readonly number[], readonly number[]];
+  const lastLength = lengths.indexOf(14);
+  const oneHead = heads.indexOf(0);
+  return lengths.flatMap((_, i) =>
+    heads.map((__, j) => {
+      const anchor = Math.min(i, lastLength) * heads.length + Math.max(j, oneHead);
+      return Math.min(1, (own[anchor]! * profiled[i * heads.length + j]!) / profiled[anchor]!);
+    }),
+  );
+}
+
 async function allReduce(system: string): Promise<Record<string, number[]> | undefined> {
   const custom = await readTable(system, "comm", "custom_allreduce_perf");
   const nccl = (await readTable(system, "comm", "nccl_perf")).filter(
@@ -62,7 +78,11 @@ async function allReduce(system: string): Promise<Record<string, number[]> | und
 }
 
 /** All grids of one measured system. */
-export async function fitSystem(system: string, id: string): Promise<OperatorEfficiencies> {
+export async function fitSystem(
+  system: string,
+  id: string,
+  profiledPrefill: readonly number[],
+): Promise<OperatorEfficiencies> {
   const peaks = devicePeaks(acceleratorNamed(id));
   const gemm: Record<string, number[]> = {};
   const experts: Record<string, number[]> = {};
@@ -83,7 +103,10 @@ export async function fitSystem(system: string, id: string): Promise<OperatorEff
   return {
     source: `aiconfigurator systems/data/${system}, vLLM kernels`,
     gemm: gemm as OperatorEfficiencies["gemm"],
-    prefillAttention: fitEfficiencies(AXES.prefillAttention!, await prefillSamples(system, peaks)),
+    prefillAttention: extendPrefill(
+      fitEfficiencies(PREFILL_AXES, await prefillSamples(system, peaks)),
+      profiledPrefill,
+    ),
     decodeAttention: decode as OperatorEfficiencies["decodeAttention"],
     experts,
     ...(latentDecode.length < 500

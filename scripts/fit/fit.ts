@@ -27,8 +27,8 @@ export const ${constant}: OperatorEfficiencies = ${text};
   );
 }
 
-const only = process.argv[2];
+const profiled = fitProfiledDevice();
+writeCoefficients("rtx-pro-6000-server", profiled);
 for (const [system, id] of Object.entries(MEASURED_DEVICES)) {
-  if (only === undefined || only === id) writeCoefficients(id, await fitSystem(system, id));
+  writeCoefficients(id, await fitSystem(system, id, profiled.prefillAttention));
 }
-if (only === undefined || only === "rtx-pro-6000-server") writeCoefficients("rtx-pro-6000-server", fitProfiledDevice());

@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { attentionTime } from "../../packages/sim-core/src/engine/step-time/attention.ts";
 import { curveAt } from "../../packages/sim-core/src/engine/step-time/decode-curve.ts";
 import { devicePeaks, linearFormat } from "../../packages/sim-core/src/engine/step-time/device.ts";
 import { createRooflineStepTime } from "../../packages/sim-core/src/engine/step-time/roofline.ts";
@@ -15,7 +16,7 @@ import { efficiencyOf } from "../../packages/sim-core/src/hardware/efficiency/ef
 import { logGrid } from "../../packages/sim-core/src/hardware/efficiency/operator-efficiencies.ts";
 import { modelNamed } from "../../packages/sim-core/src/model/catalogue.ts";
 import { errorCells, summariseErrors } from "./error-summary.ts";
-import { profiledAttention, profiledGemms } from "./fit-profile.ts";
+import { profiledAttention, profiledGemms, profiledMixedAttention } from "./fit-profile.ts";
 import { FITTED_FORMATS, MEASURED_DEVICES } from "./fit-system.ts";
 import {
   AXES,
@@ -92,6 +93,16 @@ async function kernelTable(): Promise<string> {
   for (const [label, axes, values, kind] of rtxAttention) {
     table += kernelRow("rtx-pro-6000-server", label, AXES[axes]!, values, profiledAttention(kind));
   }
+  const options = {
+    accelerator: acceleratorNamed("rtx-pro-6000-server"),
+    model: modelNamed("Llama-3.1-8B"),
+    tensorParallel: 1,
+    engineVersion: "vllm-0.19",
+    maxNumBatchedTokens: 2048,
+    maxModelLenTokens: 131_072,
+  };
+  const mixed = profiledMixedAttention(attentionTime(options, devicePeaks(options.accelerator)));
+  table += `| rtx-pro-6000-server | attention of mixed batches (not fitted) | ${errorCells(summariseErrors(mixed))} |\n`;
   return table;
 }
 
@@ -235,6 +246,7 @@ ${measuredRunTable()}
 
 - Accelerators without measured kernels use a relative's efficiencies on their own peaks: \`hardware/efficiency/efficiency-of.ts\` says whose.
 - Norms, rotary embedding, cache writes and activations: 2 us each and their bytes at 0.9 of the bandwidth.
+- Chunks with less work than one head of a whole prompt (short chunks, long prefixes) lose efficiency as on RTX PRO 6000.
 - All-reduce without a table: a ring over the link with 10 us latency. PCIe: L40S's table, scaled by the link.
 - The time of a decode batch is that of equal contexts with the same sum.
 `;

@@ -4,8 +4,8 @@ import { gridAt, type LogGrid } from "./axes.ts";
 const STEPS_PER_OCTAVE = 4;
 const OCTAVES = 22;
 const SIZE = OCTAVES * STEPS_PER_OCTAVE;
-/** The second coordinate goes down to 2^-4. */
-const SECOND_SCALE = 16;
+/** The second coordinate goes down to 2^-8. */
+const SECOND_SCALE = 256;
 const INVERSE_POWERS = Float64Array.from({ length: OCTAVES + 1 }, (_, e) => 1 / 2 ** e);
 
 /** The number at a position: each octave is cut in equal parts, so that a position needs no logarithm. */
@@ -35,7 +35,7 @@ export class SlowdownTable {
     }
   }
 
-  /** The slowdown at a length of 1 to 2^21 and a second coordinate of 1/16 to 2^17; beyond them that of the end. */
+  /** The slowdown at a length of 1 to 2^21 and a second coordinate of 1/256 to 2^13; beyond them that of the end. */
   at(length: number, second: number): number {
     const row = Math.min(positionOf(Math.max(1, length)), SIZE - 1.001);
     const column = Math.min(positionOf(Math.max(1, second * SECOND_SCALE)), SIZE - 1.001);
