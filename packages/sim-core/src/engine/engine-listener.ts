@@ -36,6 +36,7 @@ export interface Engine {
   readonly nextKey: number;
   readonly counters: EngineCounters;
   readonly evictedBlocks: number;
+  readonly blockSizeTokens: number;
   /** Blocks that requests can use. */
   readonly totalBlocks: number;
   /** A request reaches the engine; its scheduler can see it from `readyUs` on. */

@@ -15,7 +15,9 @@ export class ItlRecorder {
     if (gapUs < 1) return 0;
     this.#float[0] = gapUs;
     // Exponent and top mantissa bits: piecewise linear within an octave.
-    return (this.#words[1]! >>> (20 - ItlRecorder.#STEPS_PER_OCTAVE_BITS)) - (1023 << ItlRecorder.#STEPS_PER_OCTAVE_BITS);
+    return (
+      (this.#words[1]! >>> (20 - ItlRecorder.#STEPS_PER_OCTAVE_BITS)) - (1023 << ItlRecorder.#STEPS_PER_OCTAVE_BITS)
+    );
   }
 
   static bucketLowUs(bucket: number): number {

@@ -51,9 +51,13 @@ export class KvCache {
   /** What `match` found: blocks, how many of them are in the free queue, and where the match ends. */
   hitBlocks = 0;
   hitFreeBlocks = 0;
+  /** The decoding request, if any, that is generating what the match would go on with. */
+  growerAhead: number = NONE;
   #hitLeaf: number = NONE;
   /** Node of which only blocks before `#hitSplit` matched, or NONE. */
   #hitPartial: number = NONE;
+  /** Decoding request whose generated blocks end the match, or NONE. */
+  #hitGrower: number = NONE;
 
   constructor(
     blocks: number,
@@ -73,9 +77,11 @@ export class KvCache {
     this.#pushAnonymous(blocks);
   }
 
-  /** Whether the next reused block is one that could still be found. */
-  get nextReuseEvicts(): boolean {
-    return this.#queueHead !== NONE && this.#segment[this.#queueHead] !== ANONYMOUS;
+  /** Whether one of the next `blocks` reused blocks could still be found. */
+  reuseEvicts(blocks: number): boolean {
+    const head = this.#queueHead;
+    if (head === NONE || blocks === 0) return false;
+    return this.#segment[head] !== ANONYMOUS || this.#end[head]! - this.#first[head]! < blocks;
   }
 
   /**
@@ -89,6 +95,8 @@ export class KvCache {
     this.hitFreeBlocks = 0;
     this.#hitLeaf = NONE;
     this.#hitPartial = NONE;
+    this.#hitGrower = NONE;
+    this.growerAhead = NONE;
     if (!this.#enabled || maxBlocks <= 0) return;
     const row = this.#requests.row[slot]!;
     const streams = this.#streams;
@@ -102,9 +110,14 @@ export class KvCache {
       if (this.hitBlocks < end) {
         const grower = this.#growing.get(segment);
         if (grower === NONE || grower === slot) return;
-        this.extend(grower, scheduledBlocks(grower));
-        this.#matchSegment(segment, end);
-        if (this.hitBlocks < end) return;
+        this.growerAhead = grower;
+        // The blocks that another request has generated are findable too; the tree gets them when they are hit.
+        const full = Math.min(end, scheduledBlocks(grower));
+        if (full > this.hitBlocks) {
+          this.hitBlocks = full;
+          this.#hitGrower = grower;
+        }
+        return;
       }
     }
   }
@@ -126,7 +139,11 @@ export class KvCache {
   }
 
   /** Gives the request the blocks that the last `match` found. */
-  acquireHit(slot: number): void {
+  acquireHit(slot: number, scheduledBlocks: (slot: number) => number): void {
+    if (this.#hitGrower !== NONE) {
+      this.extend(this.#hitGrower, scheduledBlocks(this.#hitGrower));
+      this.match(slot, this.hitBlocks, scheduledBlocks);
+    }
     let leaf = this.#hitLeaf;
     if (this.#hitPartial !== NONE) leaf = this.#split(this.#hitPartial, this.hitBlocks);
     this.#requests.leaf[slot] = leaf;

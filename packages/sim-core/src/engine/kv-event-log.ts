@@ -54,6 +54,11 @@ export class KvEventLog {
     }
   }
 
+  /** Whether a change has reached the index by `nowUs`. */
+  isDue(nowUs: number): boolean {
+    return this.#head < this.#dated && this.#timesUs[this.#head]! <= nowUs;
+  }
+
   /** Whether changes wait for the end of their step. */
   get hasUndated(): boolean {
     return this.#dated < this.#tail;

@@ -33,13 +33,7 @@ export class PlainKvCache {
   #queue: Block[];
   readonly #byKey = new Map<string, Block>();
 
-  constructor(
-    blocks: number,
-    blockSizeTokens: number,
-    enabled: boolean,
-    streams: PromptStreams,
-    log: KvEventLog,
-  ) {
+  constructor(blocks: number, blockSizeTokens: number, enabled: boolean, streams: PromptStreams, log: KvEventLog) {
     this.totalBlocks = blocks;
     this.#blockSizeTokens = blockSizeTokens;
     this.#enabled = enabled;
@@ -53,7 +47,7 @@ export class PlainKvCache {
   }
 
   /** The segment that holds the last token of block `index` of the row. */
-  #segmentOf(row: number, index: number): number {
+  segmentOf(row: number, index: number): number {
     const lastToken = (index + 1) * this.#blockSizeTokens;
     const entries = this.#streams.entries(row);
     for (let entry = 0; entry < entries; entry++) {
@@ -62,23 +56,13 @@ export class PlainKvCache {
     throw new Error("unreachable: the last entry has no end");
   }
 
-  /**
-   * The cached blocks at the front of the row's stream, at most `maxBlocks`; `onMiss` may make more of a segment
-   * findable, once.
-   */
-  match(row: number, maxBlocks: number, onMiss: (segment: number) => void): Block[] {
+  /** The cached blocks at the front of the row's stream, at most `maxBlocks`. */
+  match(row: number, maxBlocks: number): Block[] {
     const found: Block[] = [];
-    let missed = -1;
     while (this.#enabled && found.length < maxBlocks) {
-      const segment = this.#segmentOf(row, found.length);
-      const block = this.#byKey.get(`${segment}:${found.length}`);
-      if (block !== undefined) {
-        found.push(block);
-      } else {
-        if (missed === segment) break;
-        missed = segment;
-        onMiss(segment);
-      }
+      const block = this.#byKey.get(`${this.segmentOf(row, found.length)}:${found.length}`);
+      if (block === undefined) break;
+      found.push(block);
     }
     return found;
   }
@@ -118,7 +102,7 @@ export class PlainKvCache {
     const full = Math.floor(holding.tokens / this.#blockSizeTokens);
     while (holding.findable.length < full) {
       const index = holding.findable.length;
-      const segment = this.#segmentOf(row, index);
+      const segment = this.segmentOf(row, index);
       const key = `${segment}:${index}`;
       const other = this.#byKey.get(key);
       if (other !== undefined && other.references > 0) {

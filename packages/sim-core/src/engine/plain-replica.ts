@@ -1,6 +1,6 @@
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
 import type { Engine, EngineCounters, EngineGauges } from "./engine-listener.ts";
-import { PlainKvCache, type PlainHolding } from "./plain-kv-cache.ts";
+import { type PlainHolding, PlainKvCache } from "./plain-kv-cache.ts";
 import type { EngineParts } from "./replica.ts";
 import { StretchClock } from "./stretch-clock.ts";
 
@@ -68,6 +68,10 @@ export class PlainReplica implements Engine {
     };
   }
 
+  get blockSizeTokens(): number {
+    return this.#parts.profile.blockSizeTokens;
+  }
+
   get totalBlocks(): number {
     return this.#cache.totalBlocks;
   }
@@ -116,7 +120,12 @@ export class PlainReplica implements Engine {
   #startStep(nowUs: number): void {
     const { profile, stepTime } = this.#parts;
     this.#scheduled.clear();
-    const chunks = { count: 0, completing: 0, newTokens: new Int32Array(profile.maxNumSeqs), cachedTokens: new Int32Array(profile.maxNumSeqs) };
+    const chunks = {
+      count: 0,
+      completing: 0,
+      newTokens: new Int32Array(profile.maxNumSeqs),
+      cachedTokens: new Int32Array(profile.maxNumSeqs),
+    };
     if (this.#running.length === 0 && (this.#waiting.length === 0 || this.#waiting[0]!.readyUs > nowUs)) {
       this.#busy = false;
       this.nextKey = this.#waiting.length === 0 ? Infinity : eventKey(this.#waiting[0]!.readyUs, Phase.stepStart);
@@ -234,18 +243,25 @@ export class PlainReplica implements Engine {
       const request = this.#waiting[0]!;
       if (request.readyUs > nowUs) break;
       const total = numTokens(request);
-      const hit = this.#cache.match(request.row, Math.floor((total - 1) / size), (segment) => this.#revealGrowing(segment));
-      let tokens = total - hit.length * size;
+      const most = Math.floor((total - 1) / size);
+      let hit = this.#cache.match(request.row, most);
+      const grower = this.#growerBeyond(request, hit.length, most);
+      const hitBlocks = grower === undefined ? hit.length : this.#generatedBlocks(grower, request, most);
+      let tokens = total - hitBlocks * size;
       if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
       if (tokens > left && !profile.enableChunkedPrefill) break;
       tokens = Math.min(tokens, left);
       const available = this.#cache.freeBlocks - hit.filter((block) => block.references === 0).length;
-      if (profile.schedulerReserveFullIsl && Math.ceil(total / size) - hit.length > available) break;
-      if (Math.ceil((hit.length * size + tokens) / size) - hit.length > available) break;
+      if (profile.schedulerReserveFullIsl && Math.ceil(total / size) - hitBlocks > available) break;
+      if (Math.ceil((hitBlocks * size + tokens) / size) - hitBlocks > available) break;
       this.#waiting.shift();
       this.#running.push(request);
+      if (grower !== undefined) {
+        this.#cache.reveal(grower.holding, grower.row);
+        hit = this.#cache.match(request.row, hitBlocks);
+      }
       this.#cache.acquire(request.holding, hit);
-      request.computedTokens = hit.length * size;
+      request.computedTokens = hitBlocks * size;
       this.#cache.grow(request.holding, request.row, request.computedTokens + tokens, this.#parts.streams.hasSegments);
       this.#scheduled.set(request, tokens);
       listener.scheduled(request.slot, nowUs, request.computedTokens);
@@ -253,10 +269,19 @@ export class PlainReplica implements Engine {
     }
   }
 
-  /** A request that looks for blocks finds those that another is generating, full in this step. */
-  #revealGrowing(segment: number): void {
-    const request = this.#growing.get(segment);
-    if (request !== undefined) this.#cache.reveal(request.holding, request.row);
+  /** The request, if any, that is generating the blocks with which a hit of `blocks` blocks goes on. */
+  #growerBeyond(request: PlainRequest, blocks: number, most: number): PlainRequest | undefined {
+    if (!this.#parts.profile.enablePrefixCaching || blocks >= most) return undefined;
+    const grower = this.#growing.get(this.#cache.segmentOf(request.row, blocks));
+    return grower !== undefined && this.#generatedBlocks(grower, request, most) > blocks ? grower : undefined;
+  }
+
+  /** Full blocks of the grower, this step's token included, as far as the request's stream is the same. */
+  #generatedBlocks(grower: PlainRequest, request: PlainRequest, most: number): number {
+    const segment = this.#parts.streams.outputSegment(grower.row);
+    let blocks = Math.min(most, Math.floor(grower.holding.tokens / this.#parts.profile.blockSizeTokens));
+    while (blocks > 0 && this.#cache.segmentOf(request.row, blocks - 1) !== segment) blocks--;
+    return blocks;
   }
 
   #startGrowing(request: PlainRequest): void {
@@ -282,6 +307,7 @@ export class PlainReplica implements Engine {
         request.lastTokenUs = this.#stepStartUs;
       }
     }
+    const ended: PlainRequest[] = [];
     for (const [request, tokens] of this.#scheduled) {
       const decode = request.decoding;
       request.computedTokens += tokens;
@@ -298,6 +324,9 @@ export class PlainReplica implements Engine {
         if (!decode) this.#startGrowing(request);
         continue;
       }
+      ended.push(request);
+    }
+    for (const request of ended) {
       this.#stopGrowing(request);
       this.#running.splice(this.#running.indexOf(request), 1);
       if (streams.outputIsShared(request.row)) this.#cache.reveal(request.holding, request.row);

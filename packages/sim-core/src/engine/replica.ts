@@ -7,9 +7,9 @@ import { KvCache } from "./kv-cache.ts";
 import type { KvEventLog } from "./kv-event-log.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
-import { RequestList, type RequestsInFlight, RequestState } from "./requests-in-flight.ts";
-import { StretchClock } from "./stretch-clock.ts";
+import { RequestList, RequestState, type RequestsInFlight } from "./requests-in-flight.ts";
 import type { PrefillChunks, StepTimeModel } from "./step-time-model.ts";
+import { StretchClock } from "./stretch-clock.ts";
 
 const NONE = -1;
 
@@ -81,6 +81,10 @@ export class Replica implements Engine {
   #partial: number = NONE;
   #partials = 0;
 
+  /** The request that is generating blocks which the head of the queue could use, or NONE. */
+  #headGrower: number = NONE;
+  /** Whether this step preempted, and so admitted nobody. */
+  #preempted = false;
   /** Whether the running set is other than when the clock was anchored. */
   #setChanged = true;
   /** In a stretch: steps ended when it was entered, steps scheduled so far, and the step with which it ends. */
@@ -94,8 +98,8 @@ export class Replica implements Engine {
   #stepEndUs = 0;
   #stepDecodes = 0;
 
-  /** Decoding requests of this step whose last token came before the end of the step before. */
-  readonly #lateSlots: number[] = [];
+  /** Decoding requests that got no token in an earlier step, and none since. */
+  #lateSlots: number[] = [];
 
   /** Gauges of the last finished step. */
   #gaugeRunning = 0;
@@ -148,6 +152,10 @@ export class Replica implements Engine {
     };
   }
 
+  get blockSizeTokens(): number {
+    return this.#profile.blockSizeTokens;
+  }
+
   get totalBlocks(): number {
     return this.#cache.totalBlocks;
   }
@@ -185,7 +193,10 @@ export class Replica implements Engine {
     const { priority, previous } = this.#requests;
     let at = waiting.last;
     let after: number = NONE;
-    while (at !== NONE && (priority[at]! > priority[slot]! || (priority[at] === priority[slot] && this.#laterThan(at, slot)))) {
+    while (
+      at !== NONE &&
+      (priority[at]! > priority[slot]! || (priority[at] === priority[slot] && this.#laterThan(at, slot)))
+    ) {
       after = at;
       at = previous[at]!;
     }
@@ -224,6 +235,7 @@ export class Replica implements Engine {
     counters.steps += done;
     counters.busyUs += nowUs - this.#stretchFromUs;
     counters.decodeTokens += done * this.#decoding;
+    if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
     this.#recordGaps(this.#stretchSteps + 1, steps);
     this.#waitingAtSchedule = this.#waitingBy(this.#clock.endOfUs(steps - 1));
     this.#stretchSteps = steps;
@@ -312,7 +324,10 @@ export class Replica implements Engine {
   // --- the start of a step ----------------------------------------------------------------------------------------
 
   #start(nowUs: number): void {
-    if (this.#running.length === 0 && (this.#waiting.length === 0 || this.#requests.readyUs[this.#waiting.first]! > nowUs)) {
+    if (
+      this.#running.length === 0 &&
+      (this.#waiting.length === 0 || this.#requests.readyUs[this.#waiting.first]! > nowUs)
+    ) {
       this.#mode = Mode.idle;
       this.nextKey =
         this.#waiting.length === 0 ? Infinity : eventKey(this.#requests.readyUs[this.#waiting.first]!, Phase.stepStart);
@@ -320,6 +335,8 @@ export class Replica implements Engine {
     }
     this.#chunks.count = 0;
     this.#chunks.completing = 0;
+    this.#preempted = false;
+    this.#headGrower = NONE;
     if (this.#alwaysWalk || !this.#scheduleSimply(nowUs)) this.#scheduleWalking(nowUs);
     this.#waitingAtSchedule = this.#waitingBy(nowUs);
     const { length } = this.#running;
@@ -423,17 +440,19 @@ export class Replica implements Engine {
       }
       const availableBlocks = cache.freeBlocks - cache.hitFreeBlocks;
       if (this.#profile.schedulerReserveFullIsl) {
-        if (Math.ceil(numTokens / blockSizeTokens) - cache.hitBlocks > availableBlocks) return;
+        if (Math.ceil(numTokens / blockSizeTokens) - cache.hitBlocks > availableBlocks) break;
       }
       const blocks = Math.ceil((hitTokens + tokens) / blockSizeTokens) - cache.hitBlocks;
-      if (blocks > availableBlocks) return;
+      if (blocks > availableBlocks) break;
       this.#waiting.remove(slot);
-      if (cache.hitBlocks > 0) cache.acquireHit(slot);
+      if (cache.hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
       cache.take(blocks);
       this.#enterRunning(slot, hitTokens, nowUs);
       this.#addChunk(slot, tokens);
       budget -= tokens;
+      cache.growerAhead = NONE;
     }
+    this.#headGrower = cache.growerAhead;
   }
 
   #enterRunning(slot: number, hitTokens: number, nowUs: number): void {
@@ -485,6 +504,7 @@ export class Replica implements Engine {
       at = requests.next[at]!;
     }
     this.#advanceScheduled(step, nowUs);
+    this.#preempted = preempted;
     if (!preempted && this.#waiting.length > 0) this.#admit(nowUs, budget);
   }
 
@@ -569,11 +589,13 @@ export class Replica implements Engine {
       if (requests.scheduledStep[slot] !== step) {
         requests.computedTokens[slot]!--;
         requests.finishStep[slot]!++;
-        if (Number.isNaN(requests.lastTokenUs[slot])) requests.lastTokenUs[slot] = nowUs;
+        if (Number.isNaN(requests.lastTokenUs[slot])) {
+          requests.lastTokenUs[slot] = nowUs;
+          this.#lateSlots.push(slot);
+        }
         starved = true;
       } else {
         this.#stepDecodes++;
-        if (!Number.isNaN(requests.lastTokenUs[slot])) this.#lateSlots.push(slot);
       }
       this.#growth.add(requests.computedTokens[slot]!);
       this.#finishes.push(requests.finishStep[slot]!, requests.sequence[slot]!, slot);
@@ -601,12 +623,22 @@ export class Replica implements Engine {
     );
     let last = applied + ahead;
     const head = this.#waiting.first;
-    if (head !== NONE && this.#running.length < this.#profile.maxNumSeqs && this.#requests.readyUs[head]! > nowUs) {
-      last = Math.min(last, this.#clock.firstEndingFrom(this.#requests.readyUs[head]!, applied));
+    if (head !== NONE && this.#running.length < this.#profile.maxNumSeqs) {
+      // Who was not admitted for want of blocks waits for the next finish: blocks only get fewer until then.
+      const readyUs = this.#requests.readyUs[head]!;
+      if (readyUs > nowUs) last = Math.min(last, this.#clock.firstEndingFrom(readyUs, applied));
+      else if (this.#preempted) last = applied;
+      // Each block that fills is one less for it to find room for.
+      else if (this.#headGrower !== NONE) last = Math.min(last, applied + this.#stepsToFullBlock(this.#headGrower) - 1);
     }
     this.#lastStep = last;
     this.nextKey = eventKey(this.#clock.endOfUs(last), Phase.stepEnd);
     if (this.#lateSlots.length > 0) this.#recordLateGaps(this.#clock.stepUs(applied), this.#clock.endOfUs(applied));
+  }
+
+  #stepsToFullBlock(slot: number): number {
+    const size = this.#profile.blockSizeTokens;
+    return size - ((this.#requests.computedTokens[slot]! + this.#decodeSteps) % size);
   }
 
   #startStep(nowUs: number): void {
@@ -625,7 +657,8 @@ export class Replica implements Engine {
     const requests = this.#requests;
     let tokens = 0;
     for (let slot = this.#running.first; slot !== NONE; slot = requests.next[slot]!) {
-      if (requests.state[slot] !== RequestState.decode || requests.scheduledStep[slot] !== this.counters.steps) continue;
+      if (requests.state[slot] !== RequestState.decode || requests.scheduledStep[slot] !== this.counters.steps)
+        continue;
       tokens += requests.computedTokens[slot]! + this.#decodeSteps;
     }
     return tokens;
@@ -645,13 +678,16 @@ export class Replica implements Engine {
     this.#recordGaps(middle + 1, to);
   }
 
-  /** The batch's gap will be counted for these too; theirs is longer. */
+  /** The batch's gap will be counted for those that starved before this step too; theirs is longer. */
   #recordLateGaps(stepUs: number, endUs: number): void {
-    for (const slot of this.#lateSlots) {
+    const { state, lastTokenUs, scheduledStep } = this.#requests;
+    this.#lateSlots = this.#lateSlots.filter((slot) => {
+      if (state[slot] !== RequestState.decode || Number.isNaN(lastTokenUs[slot])) return false;
+      if (this.#stepDecodes < this.#decoding && scheduledStep[slot] !== this.counters.steps) return true;
       this.#itl.add(stepUs, -1);
       this.#recordLateGap(slot, endUs);
-    }
-    this.#lateSlots.length = 0;
+      return false;
+    });
   }
 
   /** The gap before the first token after a preemption. */
@@ -691,9 +727,12 @@ export class Replica implements Engine {
   }
 
   publishUntil(timeUs: number): void {
-    if (this.#mode !== Mode.stretch || !(this.#cache.nextReuseEvicts || this.#log.hasUndated)) return;
+    if (this.#mode !== Mode.stretch) return;
     // The step in progress at that time is scheduled, so its evictions have happened; they are dated by its end.
     const ended = this.#clock.stepsEndedBy(timeUs, this.#lastStep - 1);
-    this.#applySteps(ended + 1 - this.#appliedSteps);
+    const steps = ended + 1 - this.#appliedSteps;
+    if (steps <= 0) return;
+    const blocks = this.#growth.blocksOver(this.#decodeSteps, steps);
+    if (this.#log.hasUndated || this.#cache.reuseEvicts(blocks)) this.#applySteps(steps);
   }
 }

@@ -53,8 +53,7 @@ export class StretchClock {
     this.#pieceFirstUs = timeUs[piece]! + slopePerToken * (context - fromTokens);
     this.#pieceSlopeUs = slopePerToken * this.#seqs;
     // Steps whose context is at or below the piece's upper knot; the last piece goes on for ever.
-    this.#pieceSteps =
-      piece + 2 >= contextTokens.length ? Infinity : Math.floor((toTokens - context) / this.#seqs) + 1;
+    this.#pieceSteps = piece + 2 >= contextTokens.length ? Infinity : Math.floor((toTokens - context) / this.#seqs) + 1;
   }
 
   #seek(step: number): void {

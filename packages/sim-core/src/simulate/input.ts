@@ -1,4 +1,4 @@
-import type { EndpointPickerConfig, DecisionRecord } from "@windtunnel/router-policies";
+import type { DecisionRecord, EndpointPickerConfig } from "@windtunnel/router-policies";
 import type { EngineProfile } from "../engine/profile.ts";
 import type { StepTimeModel } from "../engine/step-time-model.ts";
 import type { Workload } from "../workload/workload.ts";

@@ -5,6 +5,8 @@ export interface ScrapedMetrics {
   waitingQueueSize: number;
   runningRequestsSize: number;
   kvCacheUsageFraction: number;
+  cacheBlockSizeTokens: number;
+  cacheNumBlocks: number;
   updatedAtUs: number;
 }
 
@@ -29,7 +31,12 @@ export class Scraper {
   /** Start of the interval that the cursor is in. */
   #cycleUs = 0;
 
-  constructor(engines: readonly Engine[], metrics: readonly ScrapedMetrics[], names: readonly string[], intervalUs: number) {
+  constructor(
+    engines: readonly Engine[],
+    metrics: readonly ScrapedMetrics[],
+    names: readonly string[],
+    intervalUs: number,
+  ) {
     this.#engines = engines;
     this.#metrics = metrics;
     this.#intervalUs = intervalUs;
@@ -85,6 +92,11 @@ export class Scraper {
   #show(engine: number, scrapeUs: number): void {
     const metrics = this.#metrics[engine]!;
     const total = this.#engines[engine]!.totalBlocks;
+    if (metrics.updatedAtUs < 0) {
+      metrics.cacheBlockSizeTokens = this.#engines[engine]!.blockSizeTokens;
+      // vLLM's num_gpu_blocks counts the null block.
+      metrics.cacheNumBlocks = total + 1;
+    }
     metrics.updatedAtUs = scrapeUs;
     if (this.#keptUs[engine]! >= scrapeUs) {
       metrics.runningRequestsSize = this.#kept[engine * 3]!;

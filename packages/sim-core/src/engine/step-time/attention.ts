@@ -23,6 +23,8 @@ export interface AttentionTime {
   prefillUs(newTokens: number, cachedTokens: number, chunks: number): number;
   /** `seqs` sequences of equal context. */
   decodeUs(seqs: number, contextTokens: number): number;
+  /** Decode time in a step with prefill chunks over that in one without. */
+  readonly mixedDecodeFactor: number;
   prefillIdealUs(newTokens: number, cachedTokens: number): number;
   decodeIdealUs(summedContextTokens: number): number;
 }
@@ -58,6 +60,7 @@ function headAttention(options: RooflineOptions, peaks: DevicePeaks): AttentionT
   const decodeIdealUs = (contextTokens: number) =>
     decodeAttentionIdealUs(peaks, heads, kvHeads, headDim, contextTokens, kvBytes);
   return {
+    mixedDecodeFactor: efficiencies.mixedDecodeFactor ?? 1,
     prefillIdealUs,
     decodeIdealUs,
     prefillUs(newTokens, cachedTokens, chunks) {
@@ -84,6 +87,7 @@ function latentAttention(options: RooflineOptions, peaks: DevicePeaks): Attentio
     latentPrefillIdealUs(peaks, heads, mla, newTokens, cachedTokens);
   const decodeIdealUs = (contextTokens: number) => latentDecodeIdealUs(peaks, heads, mla, contextTokens, kvBytes);
   return {
+    mixedDecodeFactor: efficiencies.mixedDecodeFactor ?? 1,
     prefillIdealUs,
     decodeIdealUs,
     prefillUs: (newTokens, cachedTokens, chunks) =>

@@ -1,0 +1,281 @@
+import { type Decision, type HostEndpoint, Router } from "@windtunnel/router-policies";
+import type { Engine, EngineListener } from "../engine/engine-listener.ts";
+import { ItlRecorder } from "../engine/itl-histogram.ts";
+import { KvEventLog } from "../engine/kv-event-log.ts";
+import { PlainReplica } from "../engine/plain-replica.ts";
+import { PromptStreams } from "../engine/prompt-streams.ts";
+import { type EngineParts, Replica } from "../engine/replica.ts";
+import { RequestsInFlight } from "../engine/requests-in-flight.ts";
+import { EventTree } from "../kernel/event-tree.ts";
+import { eventKey, keyTimeUs, Phase } from "../kernel/phases.ts";
+import { namedStream } from "../kernel/random.ts";
+import { Arrivals } from "./arrivals.ts";
+import type { PoolInput, SimulationControl, SimulationInput } from "./input.ts";
+import { KvEventFeed } from "./kv-event-feed.ts";
+import { Outcome, type ReplicaSummary, type RequestColumns, type SimulationResult } from "./result.ts";
+import { Scraper } from "./scraper.ts";
+import { SeriesRecorder } from "./series-recorder.ts";
+import { SimulatedRequest } from "./simulated-request.ts";
+
+/** Events between two looks at `shouldStop`. */
+const EVENTS_PER_CHECK = 8192;
+
+/**
+ * Runs the workload through the fleet: the simulator's host of the router.
+ *
+ * @throws PolicyError when the configuration names a plugin that the router cannot run
+ */
+export function simulate(input: SimulationInput, control: SimulationControl = {}): SimulationResult {
+  return new Simulation(input, control).run();
+}
+
+interface Member {
+  readonly engine: Engine;
+  readonly pool: PoolInput;
+  readonly endpoint: HostEndpoint;
+  readonly log: KvEventLog;
+  completed: number;
+  promptTokens: number;
+  cachedTokens: number;
+}
+
+class Simulation implements EngineListener {
+  readonly #input: SimulationInput;
+  readonly #control: SimulationControl;
+  readonly #router: Router;
+  readonly #requests = new RequestsInFlight();
+  readonly #request: SimulatedRequest;
+  readonly #arrivals: Arrivals;
+  readonly #members: Member[] = [];
+  readonly #engines: Engine[] = [];
+  readonly #tree: EventTree;
+  readonly #scraper: Scraper | undefined;
+  readonly #kvEvents: KvEventFeed | undefined;
+  readonly #series: SeriesRecorder | undefined;
+  readonly #itl = new ItlRecorder();
+  readonly #columns: ReturnType<typeof emptyColumns>;
+  readonly #tellStarted: boolean;
+  readonly #tellEnded: boolean;
+  #ended = 0;
+  #endUs = 0;
+
+  constructor(input: SimulationInput, control: SimulationControl) {
+    this.#input = input;
+    this.#control = control;
+    this.#router = new Router(input.router, {
+      random: (stream) => namedStream(input.seed, `router/${stream}`),
+      outOfRange: "throw",
+    });
+    const { needs } = this.#router;
+    this.#tellStarted = needs.responseStarted;
+    this.#tellEnded = needs.responseEnded;
+    this.#request = new SimulatedRequest(input.workload, input.modelName);
+    this.#arrivals = new Arrivals(input.workload);
+    this.#columns = emptyColumns(input);
+    const streams = new PromptStreams(input.workload);
+    for (const pool of input.pools) {
+      for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
+    }
+    this.#tree = new EventTree(this.#engines.length);
+    const names = this.#members.map(({ endpoint }) => endpoint.name);
+    if (needs.metrics) {
+      const metrics = this.#members.map(({ endpoint }) => endpoint.metrics);
+      this.#scraper = new Scraper(this.#engines, metrics, names, input.scrapeIntervalUs);
+    }
+    if (needs.kvEvents) this.#kvEvents = new KvEventFeed(this.#router, this.#members);
+    if (input.seriesIntervalUs !== undefined) this.#series = new SeriesRecorder(this.#engines, input.seriesIntervalUs);
+  }
+
+  #addReplica(pool: PoolInput, index: number, streams: PromptStreams, kvEvents: boolean): void {
+    const log = new KvEventLog(kvEvents, this.#input.kvEventDelayUs);
+    const parts: EngineParts = {
+      profile: pool.profile,
+      stepTime: pool.stepTime,
+      numGpuBlocks: pool.numGpuBlocks,
+      requests: this.#requests,
+      streams,
+      listener: this,
+      log,
+      itl: this.#itl,
+    };
+    const engine = this.#input.path === "plain" ? new PlainReplica(parts) : new Replica(parts);
+    const number = this.#members.length;
+    const endpoint = this.#router.addEndpoint({
+      name: `${pool.name}-${index}`,
+      namespace: "default",
+      address: `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}:8000`,
+      labels: pool.labels,
+    });
+    this.#members.push({ engine, pool, endpoint, log, completed: 0, promptTokens: 0, cachedTokens: 0 });
+    this.#engines.push(engine);
+  }
+
+  run(): SimulationResult {
+    const tree = this.#tree;
+    const arrivals = this.#arrivals;
+    const reacts = arrivals.reactsToEnds;
+    let events = 0;
+    let checkAt = EVENTS_PER_CHECK;
+    let stopped = false;
+    for (;;) {
+      const engineKey = tree.firstKey;
+      const arrivalUs = arrivals.nextUs;
+      const arrivalKey = eventKey(arrivalUs, Phase.arrival);
+      if (engineKey < arrivalKey) {
+        const member = tree.first;
+        const nowUs = keyTimeUs(engineKey);
+        this.#series?.sampleUntil(nowUs);
+        this.#scraper?.keep(member, nowUs);
+        this.#endUs = nowUs;
+        const engine = this.#engines[member]!;
+        // Without rows that wait for an end, nothing but an arrival can come between the end of a step and the next.
+        engine.run(engineKey, !reacts && arrivalUs > nowUs);
+        tree.set(member, engine.nextKey);
+      } else if (arrivalUs === Infinity) {
+        break;
+      } else {
+        this.#series?.sampleUntil(arrivalUs);
+        this.#endUs = arrivalUs;
+        const row = arrivals.nextRow;
+        arrivals.take();
+        this.#arrive(row, arrivalUs);
+      }
+      if (++events === checkAt) {
+        checkAt += EVENTS_PER_CHECK;
+        const { onProgress, shouldStop } = this.#control;
+        onProgress?.({ nowUs: this.#endUs, ended: this.#ended, total: this.#input.workload.count });
+        if (shouldStop?.()) {
+          stopped = true;
+          break;
+        }
+      }
+    }
+    return this.#result(events, stopped);
+  }
+
+  #arrive(row: number, nowUs: number): void {
+    this.#columns.arrivalUs[row] = nowUs;
+    this.#scraper?.refresh(nowUs);
+    this.#kvEvents?.refresh(nowUs);
+    this.#request.row = row;
+    const record = this.#input.recordDecision?.(row) ?? false;
+    const decision = this.#router.requestArrived(this.#request, nowUs, record);
+    if (record && decision.kind !== "queued" && decision.record !== undefined) {
+      this.#control.onDecision?.(row, decision.record);
+    }
+    this.#act(row, decision, nowUs);
+  }
+
+  #act(row: number, decision: Decision, nowUs: number): void {
+    if (decision.kind !== "dispatched") {
+      this.#columns.outcome[row] = Outcome.rejected;
+      this.#leave(row, nowUs);
+      return;
+    }
+    const { ticket } = decision;
+    const index = decision.targets[0]!.slot;
+    const member = this.#members[index]!;
+    const { workload } = this.#input;
+    const { maxModelLenTokens, requestOverheadUs } = member.pool.profile;
+    const promptTokens = workload.promptTokens[row]!;
+    this.#columns.replica[row] = index;
+    if (promptTokens >= maxModelLenTokens) {
+      this.#columns.outcome[row] = Outcome.refusedTooLong;
+      if (this.#tellEnded) this.#router.responseEnded(ticket, nowUs);
+      this.#leave(row, nowUs);
+      return;
+    }
+    const outputTokens = Math.min(workload.outputTokens[row]!, maxModelLenTokens - promptTokens);
+    this.#columns.outputTokens[row] = outputTokens;
+    const slot = this.#requests.allocate(row, promptTokens, outputTokens);
+    this.#requests.ticket[slot] = ticket;
+    if (workload.classes !== undefined) this.#requests.priority[slot] = -this.#request.priority;
+    const { engine } = member;
+    engine.enqueue(slot, nowUs, nowUs + requestOverheadUs);
+    this.#tree.set(index, engine.nextKey);
+  }
+
+  #leave(row: number, nowUs: number): void {
+    this.#ended++;
+    this.#arrivals.ended(row, nowUs);
+  }
+
+  scheduled(slot: number, nowUs: number, cachedTokens: number): void {
+    const row = this.#requests.row[slot]!;
+    if (!Number.isNaN(this.#columns.scheduledUs[row]!)) return;
+    this.#columns.scheduledUs[row] = nowUs;
+    this.#columns.cachedTokens[row] = cachedTokens;
+    const member = this.#members[this.#columns.replica[row]!]!;
+    member.promptTokens += this.#requests.promptTokens[slot]!;
+    member.cachedTokens += cachedTokens;
+  }
+
+  firstToken(slot: number, nowUs: number): void {
+    this.#columns.firstTokenUs[this.#requests.row[slot]!] = nowUs;
+    if (this.#tellStarted) this.#router.responseStarted(this.#requests.ticket[slot]!, nowUs);
+  }
+
+  preempted(slot: number): void {
+    this.#columns.preemptions[this.#requests.row[slot]!]!++;
+  }
+
+  finished(slot: number, nowUs: number): void {
+    const row = this.#requests.row[slot]!;
+    this.#columns.finishUs[row] = nowUs;
+    this.#columns.outcome[row] = Outcome.completed;
+    this.#members[this.#columns.replica[row]!]!.completed++;
+    if (this.#tellEnded) this.#router.responseEnded(this.#requests.ticket[slot]!, nowUs);
+    this.#requests.release(slot);
+    this.#leave(row, nowUs);
+  }
+
+  #result(events: number, stopped: boolean): SimulationResult {
+    const series = this.#series?.result();
+    return {
+      requests: this.#columns,
+      replicas: this.#members.map(summarise),
+      itl: { counts: this.#itl.counts, bucketLowUs: ItlRecorder.bucketLowUs },
+      ...(series === undefined ? {} : { series }),
+      endUs: this.#endUs,
+      events,
+      stopped,
+    };
+  }
+}
+
+function emptyColumns({ workload }: SimulationInput): RequestColumns {
+  const { count } = workload;
+  return {
+    count,
+    promptTokens: workload.promptTokens,
+    outputTokens: new Int32Array(count),
+    arrivalUs: new Float64Array(count).fill(NaN),
+    scheduledUs: new Float64Array(count).fill(NaN),
+    firstTokenUs: new Float64Array(count).fill(NaN),
+    finishUs: new Float64Array(count).fill(NaN),
+    replica: new Int32Array(count).fill(-1),
+    cachedTokens: new Int32Array(count),
+    preemptions: new Uint16Array(count),
+    outcome: new Uint8Array(count),
+  };
+}
+
+function summarise(member: Member): ReplicaSummary {
+  const { counters, evictedBlocks, totalBlocks } = member.engine;
+  return {
+    name: member.endpoint.name,
+    pool: member.pool.name,
+    steps: counters.steps,
+    busyUs: counters.busyUs,
+    completed: member.completed,
+    prefillTokens: counters.prefillTokens,
+    decodeTokens: counters.decodeTokens,
+    promptTokens: member.promptTokens,
+    cachedTokens: member.cachedTokens,
+    preemptions: counters.preemptions,
+    evictedBlocks,
+    peakRunning: counters.peakRunning,
+    peakWaiting: counters.peakWaiting,
+    peakKvUsageFraction: 1 - counters.leastFreeBlocks / totalBlocks,
+  };
+}
