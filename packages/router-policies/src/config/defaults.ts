@@ -13,7 +13,7 @@ const DEFAULT_HANDLER = "single-profile-handler";
 const DEFAULT_PARSERS = ["openai-parser", "anthropic-parser", "vllmhttp-parser", "passthrough-parser"];
 const DEFAULT_SOURCE = "metrics-data-source";
 const DEFAULT_EXTRACTOR = "core-metrics-extractor";
-export const DEFAULT_DETECTOR = "utilization-detector";
+const DEFAULT_DETECTOR = "utilization-detector";
 
 /** Who makes a kind of data when nobody listed does. */
 const DEFAULT_PRODUCERS: Readonly<Partial<Record<DataKind, string>>> = {

@@ -99,26 +99,23 @@ export class CompiledProfile {
     const weight = this.#weights[index]!;
     const count = endpoints.length;
     scorer.score(request, endpoints, scores, nowUs);
-    if (this.#throwOutOfRange) this.#refuseOutOfRange(index, endpoints);
     if (recorder !== null) {
       const { name, weight: given } = this.#parts.scorers[index]!;
       recorder.scorer(name, given, endpoints, scores, scorer.facts?.bind(scorer));
     }
     for (let i = 0; i < count; i++) {
       const raw = scores[i]!;
-      const weighted = weight * (raw < 0 ? 0 : Math.min(raw, 1));
+      const weighted = weight * (raw >= 0 && raw <= 1 ? raw : this.#outOfRange(raw, index, endpoints[i]!));
       totals[i] = index === 0 ? weighted : totals[i]! + weighted;
       scores[i] = 0;
     }
   }
 
-  #refuseOutOfRange(index: number, endpoints: readonly Endpoint[]): void {
-    for (let i = 0; i < endpoints.length; i++) {
-      const score = this.#scores[i]!;
-      if (score >= 0 && score <= 1) continue;
-      const { name } = this.#parts.scorers[index]!;
-      throw new PolicyError(`scorer "${name}" gave ${score} for ${endpoints[i]!.name}, expected 0 to 1`);
-    }
+  #outOfRange(score: number, index: number, endpoint: Endpoint): number {
+    if (!this.#throwOutOfRange) return score < 0 ? 0 : Math.min(score, 1);
+    const { name } = this.#parts.scorers[index]!;
+    this.#scores.fill(0);
+    throw new PolicyError(`scorer "${name}" gave ${score} for ${endpoint.name}, expected 0 to 1`);
   }
 
   #grow(count: number): void {

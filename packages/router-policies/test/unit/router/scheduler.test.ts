@@ -1,6 +1,7 @@
 import type { Endpoint, ProfileHandler } from "@windtunnel/router-policies";
 import { describe, expect, it } from "vitest";
 import { maxScorePicker } from "../../../src/pickers/max-score-picker.ts";
+import { ProfileRecorder } from "../../../src/router/explain.ts";
 import { CompiledProfile } from "../../../src/router/profile.ts";
 import { Scheduler } from "../../../src/router/scheduler.ts";
 import { context, endpoint, request } from "../../support/routing.ts";
@@ -26,6 +27,32 @@ const run = (handler: ProfileHandler, profiles: CompiledProfile[]) =>
 const inTurn = (primary: string): ProfileHandler => ({
   pick: (_, profiles, results) => profiles.slice(results.size, results.size + 1),
   primary: (results) => (results.get(primary) ? primary : undefined),
+});
+
+describe("CompiledProfile", () => {
+  const scoring = (...given: number[]) => {
+    const scorer = { score: (_: unknown, __: unknown, scores: Float64Array) => scores.set(given) };
+    return (throwOutOfRange: boolean) =>
+      new CompiledProfile(
+        { name: "p", filters: [], scorers: [{ name: "s", scorer, weight: 2 }], picker, pickerName: "max" },
+        { throwOutOfRange, normalise: false },
+      );
+  };
+  const totals = (profile: CompiledProfile): unknown => {
+    const recorder = new ProfileRecorder();
+    profile.run(request(), ENDPOINTS, 0, recorder);
+    return recorder.record("p", true, "max").totals;
+  };
+
+  it("clamps scores to [0, 1] and lets NaN through", () => {
+    expect(totals(scoring(-3, 0.25, 7)(false))).toEqual({ e0: 0, e1: 0.5, e2: 2 });
+    expect(totals(scoring(Number.NaN, 1, 0)(false))).toEqual({ e0: Number.NaN, e1: 2, e2: 0 });
+  });
+  it("throws instead where asked", () => {
+    expect(() => totals(scoring(0, 1.5, 0)(true))).toThrow('scorer "s" gave 1.5 for e1, expected 0 to 1');
+    expect(() => totals(scoring(0, 1, -0.1)(true))).toThrow("gave -0.1 for e2");
+    expect(totals(scoring(0, 1, 0.5)(true))).toEqual({ e0: 0, e1: 2, e2: 1 });
+  });
 });
 
 describe("Scheduler", () => {
