@@ -1,3 +1,4 @@
+import { enableCompileCache } from "node:module";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import type { Invocation } from "./commands/command.ts";
 import { LONG_COMMANDS, runCommand } from "./commands/command.ts";
@@ -13,6 +14,9 @@ interface Assignment {
   /** Becomes 1 when the user asks to stop. */
   readonly stop: Int32Array;
 }
+
+// Most of a short command's time is reading its own source: what was read before is kept in the system's temporary folder.
+enableCompileCache();
 
 if (isMainThread) process.exitCode = await main(process.argv);
 else await work(workerData as Assignment);

@@ -20,7 +20,7 @@ export function fromRunDirectory(path: string, shown: string, asked: ExplainOpti
     setString: manifest.setStrings,
     setFile: manifest.setFiles,
     seed: String(manifest.seed),
-    policy: asked.policy ?? manifest.policies.filter((policy) => policy !== "inline"),
+    policy: asked.policy ?? manifest.policyOptions,
     output: asked.output,
     quiet: asked.quiet ?? false,
     ...(asked.request === undefined ? {} : { request: asked.request }),

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { presetNames } from "@windtunnel/router-policies";
 import { stringify } from "yaml";
 import manifest from "../../package.json" with { type: "json" };
 import { ExitCode } from "../exit-code.ts";
@@ -81,5 +82,8 @@ function manifestOf(asked: RunOptions, runs: readonly Run[], terminal: Terminal)
     partial: runs.some(({ result }) => result.stopped),
     inputs: [...inputs.values()],
     policies: runs.map(({ policy }) => policy),
+    policyOptions: (asked.policy ?? []).map((name) =>
+      presetNames.includes(name) ? name : resolve(terminal.cwd, name),
+    ),
   };
 }

@@ -49,14 +49,19 @@ export function comparisonTable(runs: readonly RunSummary[]): Table {
   const first = runs[0]!;
   const last = runs.at(-1)!;
   return {
-    title: `Side by side (* best; difference: ${last.policy} against ${first.policy})`,
+    title: `Side by side (* best; difference: ${shortPolicy(last.policy)} against ${shortPolicy(first.policy)})`,
     columns: [
       { title: "" },
-      ...runs.map((run) => ({ title: `${run.policy}  `, align: "right" as const })),
+      ...runs.map((run) => ({ title: `${shortPolicy(run.policy)}  `, align: "right" as const })),
       { title: "difference", align: "right" },
     ],
     rows: ROWS.map((row) => comparisonRow(row, runs)),
   };
+}
+
+/** The last part of a file's path: the whole of it stands above each run. */
+function shortPolicy(policy: string): string {
+  return policy.slice(policy.lastIndexOf("/") + 1);
 }
 
 function comparisonRow(row: Row, runs: readonly RunSummary[]): Cell[] {

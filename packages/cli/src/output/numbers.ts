@@ -1,7 +1,8 @@
 /** Three significant digits, thousands separated, no exponent: `3.31`, `42,100`, `0.0123`. */
 export function formatNumber(value: number): string {
   if (value === 0) return "0";
-  const magnitude = Math.abs(value);
+  // Rounded first: 0.9996 is 1.00, not 1.000.
+  const magnitude = Math.abs(Number(value.toPrecision(3)));
   if (magnitude >= 100) return formatCount(Math.round(value));
   const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(magnitude))));
   return value.toFixed(digits);

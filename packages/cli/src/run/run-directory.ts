@@ -31,7 +31,10 @@ export interface Manifest {
   readonly seed: number | string;
   readonly partial: boolean;
   readonly inputs: readonly { readonly path: string; readonly sha256: string }[];
+  /** As results name them. */
   readonly policies: readonly string[];
+  /** What `--policy` asked for, files by absolute path; empty = the scenario's own router. */
+  readonly policyOptions: readonly string[];
 }
 
 /** @throws UsageError when the directory holds something that a run did not write */

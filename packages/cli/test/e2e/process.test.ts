@@ -1,0 +1,73 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+/** Half a million requests for one replica: minutes of work. The unused key makes a remark before the run begins. */
+const LONG = `apiVersion: windtunnel.dev/v1alpha1
+kind: Scenario
+metadata: { name: long }
+spec:
+  workload:
+    generator: inference-perf
+    report: {}
+    load: { type: constant, stages: [{ rate: 5000, duration: 100 }] }
+    data:
+      type: random
+      input_distribution: { mean: 500, std: 10 }
+      output_distribution: { mean: 500, std: 10 }
+  model: meta-llama/Llama-3.1-8B
+  pools: [{ name: a, replicas: 1, accelerator: h100-sxm }]
+  router: { preset: round-robin }
+`;
+
+let directory = "";
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "windtunnel-process-"));
+  writeFileSync(join(directory, "long.yaml"), LONG);
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function windtunnel(args: readonly string[], onErr?: (kill: () => void) => void): Promise<Ended> {
+  const flags = ["--conditions=windtunnel-source", "--disable-warning=ExperimentalWarning"];
+  const child = spawn(process.execPath, [...flags, main, ...args], { cwd: directory });
+  let out = "";
+  let err = "";
+  let told = false;
+  child.stdout.on("data", (chunk) => {
+    out += String(chunk);
+  });
+  child.stderr.on("data", (chunk) => {
+    err += String(chunk);
+    if (!told) onErr?.(() => child.kill("SIGINT"));
+    told = true;
+  });
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, out, err })));
+}
+
+test("an interrupt stops the simulation, prints what it has, and exits 130", async () => {
+  const { code, out, err } = await windtunnel(["run", "-f", "long.yaml", "-o", "json"], (kill) => kill());
+  expect(code).toBe(130);
+  expect(err).toContain("stopping; partial results follow");
+  const summary = JSON.parse(out);
+  expect(summary.partial).toBe(true);
+  expect(summary.fleet.requests.unfinished).toBeGreaterThan(0);
+});
+
+test("exit codes and streams of the process", async () => {
+  expect(await windtunnel(["--version"])).toMatchObject({ code: 0, err: "" });
+  const unknown = await windtunnel(["rnu"]);
+  expect(unknown).toMatchObject({ code: 2, out: "" });
+  expect(unknown.err).toContain("Did you mean run?");
+  expect(await windtunnel(["run", "-f", "absent.yaml"])).toMatchObject({ code: 2, out: "" });
+});
