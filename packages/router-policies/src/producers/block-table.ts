@@ -1,8 +1,16 @@
 const FIRST_IDS = 1024;
-/** Slots, tombstones included, that may be in use: probe chains of linear probing stay short up to here. */
-const MAX_LOAD_FRACTION = 0.5;
+/** Share of the slots in use, stale ones included, at which they are rebuilt. */
+const MAX_LOAD_FRACTION = 0.6;
+/** Share of the slots that keys may fill after a rebuild; the rest pays for the next one. */
+const MAX_LIVE_FRACTION = 0.35;
 const EMPTY = 0;
-const TOMBSTONE = -1;
+/** Bits of a slot that hold an id; those above hold a tag. The second width is for more ids than the first holds. */
+const ID_BITS = 24;
+const WIDE_ID_BITS = 29;
+
+/** Odd multipliers of the two hashes; their high bits choose the slot and the tag. */
+const SLOT_FACTOR = 0x9e3779b1;
+const TAG_FACTOR = 0xc2b2ae35;
 
 const HI = 0;
 const LO = 1;
@@ -15,8 +23,11 @@ const HEADER_WORDS = 3;
  *
  * Open addressing with linear probing over 32-bit slots, hashed by a multiplicative hash of which the high bits are
  * taken (keys may be consecutive integers, whose low bits cluster). Each key remembers the key that was asked for
- * after it: prompts repeat chains of blocks, so that most look-ups are one comparison in neighbouring memory. All that
- * is known of a key is one record, since a walk over a large index costs as much as the cache lines it touches.
+ * after it: prompts repeat chains of blocks, so that most look-ups are one comparison in neighbouring memory.
+ *
+ * In a large index the cache lines touched are the cost. So all that is known of a key is one record; a slot has some
+ * bits of its key's hash, which spare the record of nearly every other key on the way; and a release leaves its slot
+ * alone: the slot is stale until the next rebuild, and its record tells.
  */
 export class BlockTable {
   /**
@@ -27,6 +38,7 @@ export class BlockTable {
   strideWords: number;
   #slots = new Int32Array(4 * FIRST_IDS);
   #shift = 32 - 12;
+  #idMask = (1 << ID_BITS) - 1;
   #usedSlots = 0;
   #size = 0;
   #highWater = 0;
@@ -77,7 +89,6 @@ export class BlockTable {
 
   /** Adds a key that `find` did not find, its payload zero, and gives its id. */
   insert(hi: number, lo: number, after: number): number {
-    if (this.#usedSlots + 1 > this.#slots.length * MAX_LOAD_FRACTION) this.#rebuildSlots();
     const stride = this.strideWords;
     let id = this.#free;
     if (id >= 0) this.#free = -3 - this.records[id * stride + NEXT]!;
@@ -92,23 +103,16 @@ export class BlockTable {
     records[at + LO] = lo;
     records[at + NEXT] = -1;
     if (after >= 0) records[after * stride + NEXT] = id;
-    this.#occupy(hi, lo, id);
     this.#size++;
+    const isFull = this.#usedSlots >= this.#slots.length * MAX_LOAD_FRACTION;
+    if (isFull || id >= this.#idMask) this.#rebuildSlots();
+    else this.#occupy(hi, lo, id);
     return id;
   }
 
   /** Forgets a key; its id may be given out again. */
   release(id: number): void {
-    const at = id * this.strideWords;
-    const slots = this.#slots;
-    const last = slots.length - 1;
-    let slot = this.#home(this.records[at]!, this.records[at + LO]!);
-    while (slots[slot] !== id + 1) slot = (slot + 1) & last;
-    if (slots[(slot + 1) & last] === EMPTY) {
-      slots[slot] = EMPTY;
-      this.#usedSlots--;
-    } else slots[slot] = TOMBSTONE;
-    this.records[at + NEXT] = -3 - this.#free;
+    this.records[id * this.strideWords + NEXT] = -3 - this.#free;
     this.#free = id;
     this.#size--;
   }
@@ -124,19 +128,21 @@ export class BlockTable {
     this.strideWords = stride;
   }
 
-  #home(hi: number, lo: number): number {
-    return Math.imul(lo ^ Math.imul(hi, 0x85ebca6b), 0x9e3779b1) >>> this.#shift;
-  }
-
   #probe(hi: number, lo: number): number {
     const slots = this.#slots;
     const records = this.records;
     const stride = this.strideWords;
     const last = slots.length - 1;
-    let slot = this.#home(hi, lo);
+    const idMask = this.#idMask;
+    const mixed = lo ^ Math.imul(hi, 0x85ebca6b);
+    const tag = Math.imul(mixed, TAG_FACTOR) & ~idMask;
+    let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
     for (let entry = slots[slot]!; entry !== EMPTY; entry = slots[slot]!) {
-      const at = (entry - 1) * stride;
-      if (entry > 0 && records[at]! === hi && records[at + LO]! === lo) return entry - 1;
+      if (((entry ^ tag) & ~idMask) === 0) {
+        const id = (entry & idMask) - 1;
+        const at = id * stride;
+        if (records[at]! === hi && records[at + LO]! === lo && records[at + NEXT]! >= -1) return id;
+      }
       slot = (slot + 1) & last;
     }
     return -1;
@@ -145,22 +151,28 @@ export class BlockTable {
   #occupy(hi: number, lo: number, id: number): void {
     const slots = this.#slots;
     const last = slots.length - 1;
-    let slot = this.#home(hi, lo);
-    while (slots[slot]! > 0) slot = (slot + 1) & last;
-    if (slots[slot] === EMPTY) this.#usedSlots++;
-    slots[slot] = id + 1;
+    const mixed = lo ^ Math.imul(hi, 0x85ebca6b);
+    let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
+    while (slots[slot]! !== EMPTY) slot = (slot + 1) & last;
+    slots[slot] = (Math.imul(mixed, TAG_FACTOR) & ~this.#idMask) | (id + 1);
+    this.#usedSlots++;
   }
 
-  /** Drops the tombstones, with twice the slots where the keys alone fill much of them. */
+  /** Drops the stale slots, with twice as many where the keys alone would fill much of them. */
   #rebuildSlots(): void {
+    if (this.#highWater > this.#idMask) this.#idMask = (1 << WIDE_ID_BITS) - 1;
     const length = this.#slots.length;
-    if (this.#size > 0.6 * MAX_LOAD_FRACTION * length) {
+    if (this.#size > MAX_LIVE_FRACTION * length) {
       this.#slots = new Int32Array(2 * length);
       this.#shift--;
     } else this.#slots.fill(EMPTY);
     this.#usedSlots = 0;
-    for (let id = 0; id < this.#highWater; id++) {
-      if (this.records[id * this.strideWords + NEXT]! >= -1) this.#occupy(this.hi(id), this.lo(id), id);
+    const records = this.records;
+    const end = this.#highWater * this.strideWords;
+    let id = 0;
+    for (let at = 0; at < end; at += this.strideWords) {
+      if (records[at + NEXT]! >= -1) this.#occupy(records[at]!, records[at + LO]!, id);
+      id++;
     }
   }
 }
