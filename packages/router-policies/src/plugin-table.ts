@@ -7,6 +7,7 @@ export interface ParameterRow {
   readonly name: string;
   /** Absent when there is no default or it is not known. */
   readonly defaultValue?: unknown;
+  readonly description?: string;
 }
 
 /** One plugin type, for `windtunnel policies` and the documentation. */
@@ -43,6 +44,7 @@ interface JsonSchema {
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
   readonly default?: unknown;
+  readonly description?: string;
 }
 
 function schemaRows(schema: JsonSchema, prefix: string): ParameterRow[] {
@@ -51,7 +53,9 @@ function schemaRows(schema: JsonSchema, prefix: string): ParameterRow[] {
     const name = `${prefix}${key}`;
     const nested = property.properties ? schemaRows(property, `${name}.`) : [];
     if (nested.length > 0) return nested;
-    return [{ name, ...(property.default === undefined ? {} : { defaultValue: property.default }) }];
+    const { default: defaultValue, description } = property;
+    const row = { name, ...(defaultValue === undefined ? {} : { defaultValue }) };
+    return [{ ...row, ...(description === undefined ? {} : { description }) }];
   });
 }
 

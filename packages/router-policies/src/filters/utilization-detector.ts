@@ -23,7 +23,8 @@ export const utilizationDetector = defineFilter({
     metricsStalenessThreshold: z
       .string()
       .refine((text) => durationUs(text) !== undefined, { error: 'a Go duration such as "200ms"' })
-      .optional(),
+      .optional()
+      .describe(`default ${DEFAULT_STALENESS}; strictly the server's ${SERVER_STALENESS}`),
     headroom: z.number().min(0).default(0),
   }),
   create(parameters, context) {

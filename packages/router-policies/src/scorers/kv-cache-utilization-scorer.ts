@@ -19,6 +19,6 @@ export const kvCacheUtilizationScorer = defineScorer({
         scores[i] = free < 0 || (context.strict && metrics.updatedAtUs === NEVER_SCRAPED_US) ? 0 : free;
       }
     },
-    facts: (endpoint) => `${endpoint.metrics.kvCacheUsageFraction} of KV cache used`,
+    facts: (endpoint) => `${endpoint.metrics.kvCacheUsageFraction.toFixed(3)} of KV cache used`,
   }),
 });

@@ -11,7 +11,9 @@ const DEFAULT_THRESHOLD = 128;
 export const loadAwareScorer = defineScorer({
   type: "load-aware-scorer",
   summary: "Scores 0.5 for an empty waiting queue, falling to 0 at the threshold.",
-  parameters: z.strictObject({ threshold: z.number().int().default(DEFAULT_THRESHOLD) }),
+  parameters: z.strictObject({
+    threshold: z.number().int().default(DEFAULT_THRESHOLD).describe("waiting requests; 0 and less: 128"),
+  }),
   readsMetrics: true,
   create(parameters, context) {
     const threshold = parameters.threshold <= 0 ? DEFAULT_THRESHOLD : parameters.threshold;

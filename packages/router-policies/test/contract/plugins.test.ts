@@ -227,7 +227,7 @@ describe("registry", () => {
     expect(table.find(({ type }) => type === "load-aware-scorer")).toMatchObject({
       role: "scorer",
       status: "built",
-      parameters: [{ name: "threshold", defaultValue: 128 }],
+      parameters: [{ name: "threshold", defaultValue: 128, description: "waiting requests; 0 and less: 128" }],
     });
     expect(table.filter(({ baseline }) => baseline).map(({ type }) => type)).toEqual([
       "least-connections-picker",
