@@ -9,7 +9,7 @@ import { runTitle, summaryTables } from "./summary-tables.ts";
 import type { Table } from "./table.ts";
 import { markdownTable, textTable } from "./table.ts";
 
-export const FORMATS = ["table", "json", "ndjson", "yaml", "csv", "markdown"] as const;
+const FORMATS = ["table", "json", "ndjson", "yaml", "csv", "markdown"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** @throws UsageError for a word that is no format */

@@ -29,8 +29,7 @@ const OUTCOME_NAMES: Readonly<Record<number, string>> = {
   [Outcome.refusedTooLong]: "refused-too-long",
 };
 
-/** The outcome in words. */
-export function outcomeName(outcome: number): string {
+function outcomeName(outcome: number): string {
   return OUTCOME_NAMES[outcome] ?? "unknown";
 }
 

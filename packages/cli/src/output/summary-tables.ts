@@ -126,7 +126,7 @@ function classTable(run: RunSummary): Table {
 export const dollars = (value: number) => `$${value < 1 ? value.toFixed(3) : value.toFixed(2)}`;
 
 /** `1 replica`, `8 replicas`. */
-export function plural(count: number, noun: string): string {
+function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 

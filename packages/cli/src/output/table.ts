@@ -3,7 +3,7 @@ import pc from "picocolors";
 /** A cell's text, with how it should stand out. */
 export type Cell = string | { readonly text: string; readonly tone: "good" | "bad" | "dim" };
 
-export interface Column {
+interface Column {
   readonly title: string;
   readonly align?: "left" | "right";
 }

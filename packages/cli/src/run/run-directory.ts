@@ -16,7 +16,7 @@ import type { Run } from "./run.ts";
 import { writeRequestsCsv, writeSeriesCsv } from "./run-csv.ts";
 
 /** Marks a directory as ours: only such a one, or an empty one, is replaced. */
-export const MANIFEST = "manifest.json";
+const MANIFEST = "manifest.json";
 
 /** What a run directory says of how it was made: enough to make it again. */
 export interface Manifest {
@@ -95,6 +95,6 @@ function writeRun(directory: string, run: Run): void {
 }
 
 /** A policy's name as a folder: a file's path becomes its base name. */
-export function fileName(policy: string): string {
+function fileName(policy: string): string {
   return basename(policy).replace(/[^\w.-]/g, "_");
 }

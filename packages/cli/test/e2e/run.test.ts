@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runSummarySchema } from "@windtunnel/sim-core";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { windtunnel } from "../capture-terminal.ts";
@@ -206,4 +207,54 @@ test("init writes a scenario that validates, and replaces nothing", async () => 
   const again = await run("init", "fresh");
   expect(again.code).toBe(2);
   expect(again.err).toContain("exists already");
+});
+
+describe("a broken trace", () => {
+  test("names the row in the middle and leaves no partial file", async () => {
+    const row = (i: number) =>
+      JSON.stringify({ timestamp: i, input_length: 600, output_length: 5, hash_ids: [0, i + 1] });
+    const lines = Array.from({ length: 50 }, (_, i) => row(i));
+    lines[30] = lines[30]!.replace("600", '"many"');
+    writeFileSync(join(directory, "broken.jsonl"), lines.join("\n"));
+    const workload = "spec.workload={trace: {path: broken.jsonl}}";
+    const { code, out, err } = await run("run", "-f", "scenario.yaml", "--set", workload, "--out", "broken-run");
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toMatch(/broken\.jsonl:31\b.*input_length.*many/);
+    expect(err.trim().split("\n")).toHaveLength(1);
+    expect(readdirSync(directory).filter((name) => name.includes("broken-run"))).toEqual([]);
+    expect((await run("trace", "validate", "broken.jsonl")).code).toBe(2);
+  });
+});
+
+test("no command line makes anything but an answer or a usage error", async () => {
+  const words = [
+    "run",
+    "explain",
+    "validate",
+    "schema",
+    "policies",
+    "trace",
+    "info",
+    "metric",
+    "-f",
+    "scenario.yaml",
+    "--set",
+    "--seed",
+    "-o",
+    "json",
+  ];
+  const word = fc.oneof(
+    fc.constantFrom(...words, "--dry-run", "spec.seed=2", "--policy", "random"),
+    fc.string({ maxLength: 8 }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 6 }), async (args) => {
+      // The help of a command and a run to its end are other tests' matter.
+      fc.pre(args[0] !== "init" && !(args.includes("run") && !args.includes("--dry-run")));
+      const { code, err } = await run(...args);
+      expect([0, 2]).toContain(code);
+      expect(err).not.toContain("defect");
+    }),
+    { numRuns: 150 },
+  );
 });

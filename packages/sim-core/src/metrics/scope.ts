@@ -11,7 +11,7 @@ export interface ReplicaHardware {
 }
 
 /** Requests by how they ended. */
-export interface OutcomeCounts {
+interface OutcomeCounts {
   total: number;
   completed: number;
   rejected: number;

@@ -45,26 +45,40 @@ export const engineSchema = z
   .meta({ description: "The engine's settings" });
 
 const microseconds = z.number().min(0);
+const knots = z.array(z.number().min(0)).min(1);
 
 /** How long a step takes. */
 export const stepTimeSchema = z
   .discriminatedUnion("model", [
     z.strictObject({
       model: z.literal("roofline").meta({ description: "Roofline per operator with fitted efficiencies" }),
+      stepOverhead: durationUsSchema
+        .optional()
+        .meta({ description: "Time of a step above its summed kernel times; default: the profile's" }),
     }),
     z.strictObject({
       model: z.literal("constant").meta({ description: "Every step takes the same time" }),
       step: durationUsSchema.meta({ description: "Duration of a step" }),
     }),
     z.strictObject({
-      model: z.literal("linear").meta({ description: "base + tokens × perToken + context × perContextToken" }),
+      model: z.literal("linear").meta({ description: "base + tokens × perTokenUs + context × perContextTokenUs" }),
       base: durationUsSchema.meta({ description: "Duration of a step with nothing in it" }),
       perTokenUs: microseconds.default(0).meta({ description: "Microseconds per token computed" }),
-      perContextTokenUs: microseconds.default(0).meta({ description: "Microseconds per token attended to in decode" }),
+      perContextTokenUs: microseconds.default(0).meta({ description: "Microseconds per token attended to" }),
+    }),
+    z.strictObject({
+      model: z.literal("table").meta({ description: "Measured steps, interpolated" }),
+      decodeSeqs: knots.meta({ description: "Sequences of the measured decode batches, ascending" }),
+      contextTokens: knots.meta({ description: "Context of each sequence, ascending from 0" }),
+      decodeUs: z.array(knots).meta({ description: "decodeUs[i][j]: decodeSeqs[i] sequences of contextTokens[j]" }),
+      prefillTokens: knots.meta({ description: "New tokens of the measured prefill steps, ascending" }),
+      prefillUs: knots.meta({ description: "Microseconds of each prefill step" }),
+      perCachedPairUs: microseconds
+        .default(0)
+        .meta({ description: "Microseconds per pair of a new token and a computed one before its chunk" }),
     }),
   ])
   .prefault({ model: "roofline" })
   .meta({ description: "How long an engine step takes" });
 
 export type ScenarioEngine = z.infer<typeof engineSchema>;
-export type ScenarioStepTime = z.infer<typeof stepTimeSchema>;

@@ -125,7 +125,7 @@ function choicesOf(schema: JsonSchema, path: Path): string[] {
 }
 
 /** What was found, short and on one line. */
-export function show(value: unknown): string {
+function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object" && value !== null)

@@ -6,7 +6,7 @@ import { ScenarioError } from "../errors.ts";
 export type Path = readonly PropertyKey[];
 
 /** Where in a file something is, 1-based. */
-export interface Position {
+interface Position {
   readonly line: number;
   readonly column: number;
 }

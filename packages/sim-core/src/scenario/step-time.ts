@@ -1,23 +1,37 @@
 import type { EngineProfile } from "../engine/profile.ts";
+import { createConstantStepTime } from "../engine/step-time/constant.ts";
+import { createLinearStepTime } from "../engine/step-time/linear.ts";
 import { createRooflineStepTime } from "../engine/step-time/roofline.ts";
-import type { DecodeCurve, PrefillChunks, StepTimeModel } from "../engine/step-time-model.ts";
+import { createTableStepTime } from "../engine/step-time/table.ts";
+import type { StepTimeModel } from "../engine/step-time-model.ts";
 import type { Accelerator } from "../hardware/accelerator.ts";
 import type { ModelArchitecture } from "../model/architecture.ts";
 import type { ScenarioPool } from "./schema.ts";
 
+/** What a step-time model may depend on besides its own coefficients. */
 interface StepTimeFacts {
   readonly accelerator: Accelerator;
   readonly model: ModelArchitecture;
   readonly profile: EngineProfile;
 }
 
-/** The step-time model that a pool asks for. */
+/**
+ * The step-time model that a pool asks for.
+ *
+ * @throws ScenarioError for coefficients or hardware that make no model
+ */
 export function createStepTime({ stepTime, tensorParallel }: ScenarioPool, facts: StepTimeFacts): StepTimeModel {
   switch (stepTime.model) {
     case "constant":
-      return linear(stepTime.step, 0, 0);
+      return createConstantStepTime({ stepUs: stepTime.step });
     case "linear":
-      return linear(stepTime.base, stepTime.perTokenUs, stepTime.perContextTokenUs);
+      return createLinearStepTime({
+        baseUs: stepTime.base,
+        perTokenUs: stepTime.perTokenUs,
+        perContextTokenUs: stepTime.perContextTokenUs,
+      });
+    case "table":
+      return createTableStepTime(stepTime);
     case "roofline":
       return createRooflineStepTime({
         accelerator: facts.accelerator,
@@ -26,27 +40,7 @@ export function createStepTime({ stepTime, tensorParallel }: ScenarioPool, facts
         engineVersion: facts.profile.name,
         maxNumBatchedTokens: facts.profile.maxNumBatchedTokens,
         maxModelLenTokens: facts.profile.maxModelLenTokens,
+        ...(stepTime.stepOverhead === undefined ? {} : { stepOverheadUs: stepTime.stepOverhead }),
       });
   }
-}
-
-function linear(baseUs: number, perTokenUs: number, perContextTokenUs: number): StepTimeModel {
-  const curves = new Map<number, DecodeCurve>();
-  return {
-    decodeCurve: (seqs) => {
-      let curve = curves.get(seqs);
-      if (!curve) {
-        const us = baseUs + perTokenUs * seqs;
-        curve = { contextTokens: Float64Array.of(0, 1e6), timeUs: Float64Array.of(us, us + perContextTokenUs * 1e6) };
-        curves.set(seqs, curve);
-      }
-      return curve;
-    },
-    mixedStepUs: (decodeSeqs: number, decodeContextTokens: number, chunks: PrefillChunks) => {
-      let tokens = decodeSeqs;
-      for (let i = 0; i < chunks.count; i++) tokens += chunks.newTokens[i]!;
-      return baseUs + perTokenUs * tokens + perContextTokenUs * decodeContextTokens;
-    },
-    floorUs: () => 0,
-  };
 }

@@ -5,7 +5,7 @@ import { inferencePerfSchema, syntheticSchema } from "../workload/generator-sche
 const factor = z.number().gt(0);
 
 /** A recorded trace and what is done to it before it is replayed. */
-export const traceSchema = z
+const traceSchema = z
   .strictObject({
     path: z.string().meta({
       description:
@@ -37,7 +37,6 @@ export const traceSchema = z
   .meta({ description: "Replays a recorded trace" });
 
 const SOURCES = ["trace", "synthetic", "inferencePerf"] as const;
-export type WorkloadSource = (typeof SOURCES)[number];
 
 /** Where the requests come from: exactly one of trace, synthetic, inferencePerf. */
 export const workloadSchema = z
@@ -85,6 +84,3 @@ export function gatherPastedGenerator(workload: unknown): unknown {
   if (generator !== "inference-perf" || "inferencePerf" in pasted || Object.keys(pasted).length === 0) return workload;
   return { generator, ...(slo === undefined ? {} : { slo }), inferencePerf: pasted };
 }
-
-export type ScenarioTrace = z.infer<typeof traceSchema>;
-export type ScenarioWorkload = z.infer<typeof workloadSchema>;

@@ -63,7 +63,7 @@ describe("a mistake is one line with its place", () => {
     [
       "accelerator: h100-sxm",
       "accelerator: h100-sxm\n      stepTime: { model: rooflin }",
-      'expected "roofline" or "constant" or "linear", found "rooflin" (did you mean "roofline"?)',
+      'expected "roofline" or "constant" or "linear" or "table", found "rooflin" (did you mean "roofline"?)',
     ],
     ["metadata: { name: a }", "metadata: { name: a", "a.yaml:"],
   ])("%s to %s", (from, to, expected) => {

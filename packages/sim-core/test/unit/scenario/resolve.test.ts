@@ -1,0 +1,82 @@
+import { loadEndpointPickerConfig, presetText } from "@windtunnel/router-policies";
+import { expect, test } from "vitest";
+import { ScenarioError } from "../../../src/errors.ts";
+import { modelNamed } from "../../../src/model/catalogue.ts";
+import { generateWorkload } from "../../../src/scenario/generate-workload.ts";
+import { parseOverride } from "../../../src/scenario/layers.ts";
+import { loadScenario } from "../../../src/scenario/load.ts";
+import { resolveScenario } from "../../../src/scenario/resolve.ts";
+
+const TEXT = `apiVersion: windtunnel.dev/v1alpha1
+kind: Scenario
+metadata: { name: a }
+spec:
+  workload:
+    synthetic:
+      arrivals: { process: constant, rate: 1 }
+      count: 4
+      promptTokens: 100
+      outputTokens: 10
+      classes: [{ name: own, ttftSlo: 1s }, { name: none }]
+    slo: { ttft: 2s, tpot: 50ms }
+  model: meta-llama/Llama-3.1-8B
+  pools:
+    - { name: a, replicas: 2, accelerator: h100, tensorParallel: 2, pricePerHour: 2 }
+    - { name: b, replicas: 1, accelerator: l40s, engine: { numGpuBlocks: 5000, maxNumSeqs: 3, maxModelLen: 9000 } }
+`;
+
+function resolve(...sets: string[]) {
+  const loaded = loadScenario(TEXT, { file: "a.yaml", overrides: sets.map((set) => parseOverride(set)) });
+  const router = loadEndpointPickerConfig(presetText("round-robin") ?? "", { file: "preset" });
+  const workload = generateWorkload(loaded.scenario)!;
+  return resolveScenario(loaded, { workload, model: modelNamed(loaded.scenario.spec.model), router });
+}
+
+test("derives what hardware and profile decide, and keeps what is given", () => {
+  const { input, hardware } = resolve();
+  expect(input.pools[0]!.profile).toMatchObject({
+    maxNumSeqs: 1024,
+    maxNumBatchedTokens: 8192,
+    maxModelLenTokens: 131_072,
+  });
+  expect(input.pools[1]).toMatchObject({
+    numGpuBlocks: 5000,
+    profile: { maxNumSeqs: 3, maxNumBatchedTokens: 2048, maxModelLenTokens: 9000 },
+  });
+  expect(hardware[0]).toMatchObject({ accelerator: "2 × h100-sxm", pricePerHourUsd: 4, peakWatts: 1400 });
+});
+
+test("every derived value stands in the document, which resolves to itself", () => {
+  const { document } = resolve();
+  expect(document).toMatchObject({
+    spec: {
+      pools: [
+        { accelerator: "h100-sxm", pricePerHour: 2, engine: { maxNumSeqs: 1024, reserve: "3.4GiB" } },
+        { engine: { numGpuBlocks: 5000, requestOverhead: expect.stringMatching(/^[\d.]+ms$/) } },
+      ],
+    },
+  });
+  const again = loadScenario(JSON.stringify(document), { file: "again.yaml" });
+  expect(again.scenario.spec.pools[0]!.engine.numGpuBlocks).toBe(resolve().input.pools[0]!.numGpuBlocks);
+});
+
+test("the scenario's objectives are those of classes without their own", () => {
+  expect(resolve().input.workload.classes).toEqual([
+    { name: "own", priority: 0, ttftSloUs: 1_000_000 },
+    { name: "none", priority: 0, ttftSloUs: 2_000_000, tpotSloUs: 50_000 },
+  ]);
+});
+
+test("decisions are recorded as asked", () => {
+  const rows = (...sets: string[]) => [0, 1, 2, 3, 4].filter((row) => resolve(...sets).input.recordDecision?.(row));
+  expect(resolve().input.recordDecision).toBeUndefined();
+  expect(rows("spec.observe.decisions={every: 2}")).toEqual([0, 2, 4]);
+  expect(rows("spec.observe.decisions={rows: [1, 3]}")).toEqual([1, 3]);
+  expect(rows("spec.observe.decisions=all")).toEqual([0, 1, 2, 3, 4]);
+});
+
+test("a pool that cannot be is an error at its place", () => {
+  const tooBig = () => resolve("spec.model=meta-llama/Llama-3.1-70B", "spec.pools[0].tensorParallel=1");
+  expect(tooBig).toThrow(ScenarioError);
+  expect(tooBig).toThrow(/^a\.yaml:16:7: .*does not fit/);
+});
