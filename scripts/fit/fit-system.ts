@@ -49,7 +49,10 @@ function extendPrefill(own: readonly number[], profiled: readonly number[]): num
   return lengths.flatMap((_, i) =>
     heads.map((__, j) => {
       const anchor = Math.min(i, lastLength) * heads.length + Math.max(j, oneHead);
-      return Math.min(1, (own[anchor]! * profiled[i * heads.length + j]!) / profiled[anchor]!);
+      const extended = (own[anchor]! * profiled[i * heads.length + j]!) / profiled[anchor]!;
+      // A part of one head's work never takes longer than all of it.
+      const least = i <= lastLength && j < oneHead ? own[anchor]! * 2 ** heads[j]! : 0;
+      return Math.min(1, Math.max(extended, least));
     }),
   );
 }

@@ -102,7 +102,7 @@ async function kernelTable(): Promise<string> {
     maxModelLenTokens: 131_072,
   };
   const mixed = profiledMixedAttention(attentionTime(options, devicePeaks(options.accelerator)));
-  table += `| rtx-pro-6000-server | attention of mixed batches (not fitted) | ${errorCells(summariseErrors(mixed))} |\n`;
+  table += `| rtx-pro-6000-server | attention of mixed batches of 8 decoding sequences and more (one factor fitted) | ${errorCells(summariseErrors(mixed))} |\n`;
   return table;
 }
 
@@ -182,7 +182,7 @@ function siliconTable(): string {
   }
   let table = `| model, system | points | ${HEADER}`;
   for (const [key, points] of groups) {
-    const free = points.filter(({ saturated }) => !saturated);
+    const free = points.filter(({ saturated, severalReplicas }) => !saturated && !severalReplicas);
     table += `| ${key} | TPOT | ${errorCells(summariseErrors(free.map(({ tpotMs }) => tpotMs)))} |\n`;
     const light = free.filter(({ concurrency }) => concurrency <= 8);
     if (light.length > 0)
@@ -235,7 +235,8 @@ ${kernelSumTable()}
 ## End to end, vLLM
 
 Not fitted. Closed loop: an answer's tokens are decode steps of \`concurrency\` sequences at the mean context, one for each
-other request stretched by its prefill; 1 ms of overhead a step. Points whose prompts queued are left out. TTFT is one
+other request stretched by its prefill; 1 ms of overhead a step. Points whose prompts queued are left out, and those
+faster than one replica's hardware allows (several shared the load). TTFT is one
 undisturbed prefill plus half a step: the queueing of simultaneous arrivals is the simulator's part, not the step model's.
 
 ${siliconTable()}

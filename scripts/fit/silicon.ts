@@ -15,9 +15,12 @@ export interface SiliconPoint {
   readonly tpotMs: readonly [predicted: number, measured: number];
   /** Prompts queued in the measurement: more waiting than prefill. */
   readonly saturated: boolean;
+  /** Faster than one replica's hardware allows at this concurrency: several shared the load. */
+  readonly severalReplicas: boolean;
 }
 
 const MAX_BATCHED_TOKENS = 8192;
+const NO_CHUNKS = { count: 0, newTokens: new Int32Array(0), cachedTokens: new Int32Array(0), completing: 0 };
 const MODELS = ["meta-llama/Llama-3.1-70B", "Qwen/Qwen3-32B"];
 
 function readRows(): Record<string, string>[] {
@@ -71,6 +74,7 @@ export function siliconPoints(): SiliconPoint[] {
       concurrency,
       ttftMs: [(us + decodeUs / 2) / 1000, number("silicon_ttft_ms")],
       tpotMs: [tpotUs / 1000, number("silicon_tpot_ms")],
+      severalReplicas: number("silicon_tpot_ms") < model.floorUs(concurrency, concurrency * context, NO_CHUNKS) / 1000,
       saturated: number("silicon_ttft_ms") > (3 * concurrency * us) / 1000 || number("silicon_ttft_ms") > 5000,
     };
   });

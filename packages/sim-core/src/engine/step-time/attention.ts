@@ -17,6 +17,9 @@ import type { RooflineOptions } from "./options.ts";
 /** Heads of the measured kernels are this wide; others count by their width. */
 const MEASURED_HEAD_DIM = 128;
 
+/** A kernel's tile of queries is never narrower, and shorter prompts were not measured. */
+const LEAST_ROWS = 16;
+
 /** Attention of one layer on one device. */
 export interface AttentionTime {
   /** A chunk of a prompt, in a step with `chunks` of them. */
@@ -64,8 +67,9 @@ function headAttention(options: RooflineOptions, peaks: DevicePeaks): AttentionT
     prefillIdealUs,
     decodeIdealUs,
     prefillUs(newTokens, cachedTokens, chunks) {
-      const slowdown = prefillSlowdown(prefillTable, heads * width * chunks, newTokens, inWindow(cachedTokens));
-      return prefillIdealUs(newTokens, cachedTokens) * slowdown;
+      const rows = Math.max(newTokens, LEAST_ROWS);
+      const slowdown = prefillSlowdown(prefillTable, heads * width * chunks, rows, inWindow(cachedTokens));
+      return prefillIdealUs(rows, cachedTokens) * slowdown;
     },
     decodeUs(seqs, contextTokens) {
       const context = inWindow(contextTokens);
@@ -90,8 +94,10 @@ function latentAttention(options: RooflineOptions, peaks: DevicePeaks): Attentio
     mixedDecodeFactor: efficiencies.mixedDecodeFactor ?? 1,
     prefillIdealUs,
     decodeIdealUs,
-    prefillUs: (newTokens, cachedTokens, chunks) =>
-      prefillIdealUs(newTokens, cachedTokens) * prefillSlowdown(prefillTable, heads * chunks, newTokens, cachedTokens),
+    prefillUs(newTokens, cachedTokens, chunks) {
+      const rows = Math.max(newTokens, LEAST_ROWS);
+      return prefillIdealUs(rows, cachedTokens) * prefillSlowdown(prefillTable, heads * chunks, rows, cachedTokens);
+    },
     decodeUs: (seqs, contextTokens) =>
       decodeIdealUs(seqs * contextTokens) / gridAt(decodeGrid, log2(seqs), log2(contextTokens), log2(heads)),
   };

@@ -94,7 +94,8 @@ class RooflineStepTime implements StepTimeModel {
     }
     let stepUs = this.#baseUs(tokens, decodeSeqs + chunks.completing) + this.#layers * attentionUs;
     if (decodeSeqs > 0) {
-      const decodeUs = curveAt(this.decodeCurve(decodeSeqs), decodeContextTokens) - this.#baseUs(decodeSeqs, decodeSeqs);
+      const decodeUs =
+        curveAt(this.decodeCurve(decodeSeqs), decodeContextTokens) - this.#baseUs(decodeSeqs, decodeSeqs);
       stepUs += chunks.count > 0 ? decodeUs * this.#attention.mixedDecodeFactor : decodeUs;
     }
     return stepUs;

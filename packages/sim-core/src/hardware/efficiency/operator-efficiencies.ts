@@ -12,6 +12,11 @@ export interface OperatorEfficiencies {
   readonly gemm: Readonly<Partial<Record<WeightFormat, Efficiencies>>> & { readonly bfloat16: Efficiencies };
   readonly prefillAttention: Efficiencies;
   readonly decodeAttention: Readonly<Partial<Record<KvFormat, Efficiencies>>> & { readonly bfloat16: Efficiencies };
+  /**
+   * How much longer decoding sequences take beside prefill chunks, where one kernel serves both (without splitting long
+   * contexts over the device); 1 where it was not measured.
+   */
+  readonly mixedDecodeFactor?: number;
   readonly experts?: Readonly<Partial<Record<WeightFormat, Efficiencies>>>;
   readonly latentPrefillAttention?: Efficiencies;
   readonly latentDecodeAttention?: Efficiencies;

@@ -40,4 +40,5 @@ export const RTX_PRO_6000_SERVER: OperatorEfficiencies = {
       0.951, 0.963, 0.37, 0.736, 1, 1, 1, 1, 0.984, 0.977, 0.969, 0.961,
     ],
   },
+  mixedDecodeFactor: 1.5,
 };
