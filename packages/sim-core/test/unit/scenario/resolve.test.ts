@@ -78,5 +78,5 @@ test("decisions are recorded as asked", () => {
 test("a pool that cannot be is an error at its place", () => {
   const tooBig = () => resolve("spec.model=meta-llama/Llama-3.1-70B", "spec.pools[0].tensorParallel=1");
   expect(tooBig).toThrow(ScenarioError);
-  expect(tooBig).toThrow(/^a\.yaml:16:7: .*does not fit/);
+  expect(tooBig).toThrow(/^a\.yaml:15:7: .*does not fit/);
 });
