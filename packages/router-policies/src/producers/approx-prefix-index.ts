@@ -70,25 +70,26 @@ export class ApproxPrefixIndex {
    * @param to where it ends
    */
   match(prompt: PromptBlocks, from: number, to: number, matchBlocks: Float64Array): void {
-    const { hi, lo, ids } = prompt;
-    const table = this.#table;
+    const { ids } = prompt;
     prompt.version = this.#version;
-    let previous = NONE;
+    const end = this.#table.findChain(prompt.hi, prompt.lo, from, to, ids);
+    const { records, strideWords } = this.#table;
+    const words = this.#holderWords;
+    // Neighbouring blocks mostly have the same holders: these are credited once per run.
     let runFrom = from;
-    let i = from;
-    for (; i < to; i++) {
-      const id = table.find(hi[i]!, lo[i]!, previous);
-      if (id < 0) break;
-      ids[i] = id;
-      // Neighbouring blocks mostly have the same holders: these are credited once per run.
-      if (previous >= 0 && !this.#sameHolders(id, previous)) {
-        this.#credit(previous, i - runFrom, matchBlocks);
-        runFrom = i;
-      }
-      previous = id;
+    const first = this.#table.payload(0) + HOLDERS;
+    let before = end > from ? this.#table.payload(ids[from]!) + HOLDERS : 0;
+    for (let i = from + 1; i < end; i++) {
+      const holders = Math.imul(ids[i]!, strideWords) + first;
+      let word = 0;
+      while (word < words && records[holders + word] === records[before + word]) word++;
+      before = holders;
+      if (word === words) continue;
+      this.#credit(ids[runFrom]!, i - runFrom, matchBlocks);
+      runFrom = i;
     }
-    if (previous >= 0) this.#credit(previous, i - runFrom, matchBlocks);
-    for (; i < to; i++) ids[i] = NONE;
+    if (end > from) this.#credit(ids[runFrom]!, end - runFrom, matchBlocks);
+    for (let i = end; i < to; i++) ids[i] = NONE;
   }
 
   /**
@@ -101,22 +102,28 @@ export class ApproxPrefixIndex {
     this.#ensureServer(server);
     if (this.#capacityBlocks[server] === 0) this.#capacityBlocks[server] = Math.max(1, capacityBlocks);
     const { hi, lo, ids } = prompt;
-    const table = this.#table;
+    let entries = this.#entries;
+    let idsHold = prompt.version === this.#version;
     let previous = NONE;
     let runFirst = NONE;
     let runLast = NONE;
     for (let i = from; i < to; i++) {
-      let id = prompt.version === this.#version ? ids[i]! : NONE;
-      if (id < 0) id = table.find(hi[i]!, lo[i]!, previous);
-      const neighbour = runLast >= 0 ? this.#entries[runLast * ENTRY_WORDS + NEWER]! : NONE;
-      if (id >= 0 && neighbour >= 0 && this.#entries[neighbour * ENTRY_WORDS + BLOCK] === id) {
+      let id = idsHold ? ids[i]! : NONE;
+      if (id < 0) id = this.#table.find(hi[i]!, lo[i]!, previous);
+      const neighbour = runLast >= 0 ? entries[runLast * ENTRY_WORDS + NEWER]! : NONE;
+      if (id >= 0 && neighbour >= 0 && entries[neighbour * ENTRY_WORDS + BLOCK] === id) {
         runLast = neighbour;
       } else {
         if (runFirst >= 0) this.#moveToNewest(server, runFirst, runLast);
         if (id < 0) id = this.#addBlock(hi[i]!, lo[i]!, previous);
         runFirst = this.#entryOf(id, server);
         runLast = runFirst;
-        if (runFirst < 0) this.#addEntry(id, server);
+        if (runFirst < 0) {
+          this.#addEntry(id, server);
+          entries = this.#entries;
+          // The addition may have evicted a block further on in this very prompt.
+          idsHold = prompt.version === this.#version;
+        }
       }
       previous = id;
     }
@@ -128,16 +135,6 @@ export class ApproxPrefixIndex {
     if (server >= this.#oldest.length) return;
     while (this.#oldest[server]! >= 0) this.#freeOldest(server);
     this.#capacityBlocks[server] = 0;
-  }
-
-  #sameHolders(a: number, b: number): boolean {
-    const { records } = this.#table;
-    const ofA = this.#table.payload(a) + HOLDERS;
-    const ofB = this.#table.payload(b) + HOLDERS;
-    for (let word = 0; word < this.#holderWords; word++) {
-      if (records[ofA + word] !== records[ofB + word]) return false;
-    }
-    return true;
   }
 
   #credit(id: number, blocks: number, matchBlocks: Float64Array): void {

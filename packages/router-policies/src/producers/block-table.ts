@@ -87,6 +87,32 @@ export class BlockTable {
     return id;
   }
 
+  /**
+   * Finds the keys `from..to` of one prompt up to the first that is not held, and writes their ids.
+   *
+   * @returns the index of that key, `to` when all are held
+   */
+  findChain(hi: Int32Array, lo: Int32Array, from: number, to: number, ids: Int32Array): number {
+    const records = this.records;
+    const stride = this.strideWords;
+    let at = -1;
+    for (let i = from; i < to; i++) {
+      const h = hi[i]!;
+      const l = lo[i]!;
+      let id = at < 0 ? -1 : records[at + NEXT]!;
+      let next = Math.imul(id, stride);
+      if (id < 0 || records[next]! !== h || records[next + LO]! !== l || records[next + NEXT]! < -1) {
+        id = this.#probe(h, l);
+        if (id < 0) return i;
+        next = Math.imul(id, stride);
+        if (at >= 0) records[at + NEXT] = id;
+      }
+      ids[i] = id;
+      at = next;
+    }
+    return to;
+  }
+
   /** Adds a key that `find` did not find, its payload zero, and gives its id. */
   insert(hi: number, lo: number, after: number): number {
     const stride = this.strideWords;
