@@ -8,7 +8,7 @@ import { hardwareFloor } from "./floor.ts";
 import type { RooflineOptions } from "./options.ts";
 import { type TokenTime, tokenTime } from "./token-time.ts";
 
-/** Contexts of one sequence at which the decode curves are tabulated. */
+/** Contexts of one sequence at which the decode curves are tabulated, up to the first that the model cannot reach. */
 const CONTEXT_KNOTS = [0, 16, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072];
 /** Beyond it a step's time is taken in proportion to its tokens. */
 const MAX_TABULATED_TOKENS = 1 << 20;
@@ -23,10 +23,12 @@ function requireDivisible({ model, tensorParallel }: RooflineOptions): void {
 /** Values of a function of whole numbers, each computed when it is first asked for. */
 class Memo {
   readonly #compute: (x: number) => number;
-  #values = new Float64Array(1024).fill(-1);
+  #values: Float64Array;
 
-  constructor(compute: (x: number) => number) {
+  /** @param expected the largest number that will be asked for often */
+  constructor(compute: (x: number) => number, expected: number) {
     this.#compute = compute;
+    this.#values = new Float64Array(expected + 1).fill(-1);
   }
 
   at(x: number): number {
@@ -51,6 +53,7 @@ class RooflineStepTime implements StepTimeModel {
   readonly #layersUs: Memo;
   readonly #headUs: Memo;
   readonly #overheadUs: number;
+  readonly #contextKnots: readonly number[];
   readonly #curves: (DecodeCurve | undefined)[] = [];
 
   constructor(
@@ -60,21 +63,22 @@ class RooflineStepTime implements StepTimeModel {
     floorUs: StepTimeModel["floorUs"],
   ) {
     this.floorUs = floorUs;
+    this.#contextKnots = CONTEXT_KNOTS.filter((_, i) => i < 2 || CONTEXT_KNOTS[i - 1]! < options.maxModelLenTokens);
     this.#attention = attention;
     this.#layers = options.model.layers;
-    this.#layersUs = new Memo(tokens.layersUs);
-    this.#headUs = new Memo(tokens.headUs);
+    this.#layersUs = new Memo(tokens.layersUs, options.maxNumBatchedTokens);
+    this.#headUs = new Memo(tokens.headUs, 1024);
     this.#overheadUs = options.stepOverheadUs ?? stepOverheadUs(options.engineVersion);
   }
 
   decodeCurve(seqs: number): DecodeCurve {
     const known = this.#curves[seqs];
     if (known !== undefined) return known;
-    const contextTokens = Float64Array.from(CONTEXT_KNOTS, (context) => context * seqs);
+    const contextTokens = Float64Array.from(this.#contextKnots, (context) => context * seqs);
     const baseUs = this.#baseUs(seqs, seqs);
     const timeUs = new Float64Array(contextTokens.length);
     let attentionUs = 0;
-    CONTEXT_KNOTS.forEach((context, i) => {
+    this.#contextKnots.forEach((context, i) => {
       // Never faster with more context, and below the first measured length as there.
       attentionUs = Math.max(attentionUs, this.#layers * this.#attention.decodeUs(seqs, Math.max(16, context)));
       timeUs[i] = baseUs + attentionUs;

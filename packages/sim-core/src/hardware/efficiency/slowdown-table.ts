@@ -1,7 +1,7 @@
 import { log2 } from "../../kernel/math.ts";
 import { gridAt, type LogGrid } from "./axes.ts";
 
-const STEPS_PER_OCTAVE = 4;
+const STEPS_PER_OCTAVE = 2;
 const OCTAVES = 22;
 const SIZE = OCTAVES * STEPS_PER_OCTAVE;
 /** The second coordinate goes down to 2^-8. */
@@ -27,11 +27,10 @@ export class SlowdownTable {
   readonly #values = new Float64Array(SIZE * SIZE);
 
   constructor(grid: LogGrid) {
+    const logs = Float64Array.from({ length: SIZE }, (_, position) => log2(numberAt(position)));
+    const scaleLog = log2(SECOND_SCALE);
     for (let i = 0; i < SIZE; i++) {
-      for (let j = 0; j < SIZE; j++) {
-        const second = log2(numberAt(j) / SECOND_SCALE);
-        this.#values[i * SIZE + j] = 1 / gridAt(grid, log2(numberAt(i)), second);
-      }
+      for (let j = 0; j < SIZE; j++) this.#values[i * SIZE + j] = 1 / gridAt(grid, logs[i]!, logs[j]! - scaleLog);
     }
   }
 
