@@ -1,5 +1,9 @@
+export { deriveKvBlocks } from "./engine/kv-blocks.ts";
+export type { EngineProfile } from "./engine/profile.ts";
+export { engineProfile } from "./engine/profiles.ts";
+export { createRooflineStepTime } from "./engine/step-time/roofline.ts";
 export { didYouMean, InvariantError, nearest, ScenarioError, TraceError } from "./errors.ts";
-export { ACCELERATORS } from "./hardware/catalogue.ts";
+export { ACCELERATORS, acceleratorNamed } from "./hardware/catalogue.ts";
 export { formatDurationUs, parseDurationUs } from "./kernel/units.ts";
 export type { GapMetric, LatencyMetric, MetricDefinition, ScalarMetric } from "./metrics/definitions.ts";
 export { METRICS } from "./metrics/definitions.ts";

@@ -79,7 +79,6 @@ export class Replica implements Engine {
   #contextTokens = 0;
   /** The running request whose prompt is not fully computed, when there is just one. */
   #partial: number = NONE;
-  #partials = 0;
 
   /** The request that is generating blocks which the head of the queue could use, or NONE. */
   #headGrower: number = NONE;
@@ -275,7 +274,6 @@ export class Replica implements Engine {
   /** The request samples a token at the end of its prefill; true when that was its last. */
   #completePrefill(slot: number, nowUs: number): boolean {
     const requests = this.#requests;
-    this.#partials--;
     if (this.#partial === slot) this.#partial = NONE;
     const generated = requests.generatedTokens[slot]! + 1;
     requests.generatedTokens[slot] = generated;
@@ -461,7 +459,6 @@ export class Replica implements Engine {
     requests.state[slot] = RequestState.prefill;
     requests.sequence[slot] = this.#sequence++;
     this.#running.append(slot);
-    this.#partials++;
     this.#partial = slot;
     this.#setChanged = true;
     this.#listener.scheduled(slot, nowUs, hitTokens);
@@ -555,7 +552,6 @@ export class Replica implements Engine {
       this.#growth.remove(offset);
       // Its entry in the finish queue goes when the queue is made anew, at the end of this walk.
     } else {
-      this.#partials--;
       if (this.#partial === slot) this.#partial = NONE;
     }
     if (requests.generatedTokens[slot]! > 0 && Number.isNaN(requests.lastTokenUs[slot])) {

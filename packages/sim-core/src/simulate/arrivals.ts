@@ -20,9 +20,12 @@ export class Arrivals {
   #next = 0;
   #stageEnd = 0;
   #endedInStage = 0;
-  #concurrency = 0;
+  /** Most in flight at once: of a closed loop, or of an open one's client. */
+  #mostInFlight = Infinity;
+  #closedLoop = false;
   #inFlight = 0;
-  #closedLoopUs = 0;
+  /** When a place in flight last became free. */
+  #freedUs = 0;
   nextUs = Infinity;
   nextRow: number = NONE;
 
@@ -53,9 +56,10 @@ export class Arrivals {
     this.#next = stage.firstRow;
     this.#stageEnd = stage.firstRow + stage.rows;
     this.#endedInStage = 0;
-    this.#concurrency = stage.concurrency ?? 0;
+    this.#closedLoop = stage.concurrency !== undefined;
+    this.#mostInFlight = stage.concurrency ?? stage.maxInFlight ?? Infinity;
     this.#inFlight = 0;
-    this.#closedLoopUs = this.#stageStartUs;
+    this.#freedUs = this.#stageStartUs;
     this.#skipReleased();
     this.#findNext();
     if (stage.rows === 0) this.#leaveStage(this.#stageStartUs);
@@ -77,14 +81,10 @@ export class Arrivals {
   #findNext(): void {
     let timeUs = Infinity;
     let row: number = NONE;
-    if (this.#next < this.#stageEnd) {
-      if (this.#concurrency === 0) {
-        timeUs = this.#stageStartUs + this.#workload.arrivalUs[this.#next]!;
-        row = this.#next;
-      } else if (this.#inFlight < this.#concurrency) {
-        timeUs = this.#closedLoopUs;
-        row = this.#next;
-      }
+    if (this.#next < this.#stageEnd && this.#inFlight < this.#mostInFlight) {
+      const ownUs = this.#closedLoop ? 0 : this.#stageStartUs + this.#workload.arrivalUs[this.#next]!;
+      timeUs = ownUs > this.#freedUs ? ownUs : this.#freedUs;
+      row = this.#next;
     }
     const releasedUs = this.#released.firstTimeUs;
     if (releasedUs < timeUs || (releasedUs === timeUs && this.#released.size > 0 && this.#released.firstRow < row)) {
@@ -103,7 +103,7 @@ export class Arrivals {
     } else {
       this.#released.pop();
     }
-    if (this.#concurrency > 0) this.#inFlight++;
+    this.#inFlight++;
     this.#findNext();
   }
 
@@ -114,11 +114,8 @@ export class Arrivals {
         this.#released.push(nowUs + this.#workload.arrivalUs[next]!, next);
       }
     }
-    if (this.#concurrency > 0) {
-      this.#inFlight--;
-      this.#closedLoopUs = Math.max(nowUs, this.#stageStartUs);
-    }
+    if (this.#inFlight-- === this.#mostInFlight && nowUs > this.#freedUs) this.#freedUs = nowUs;
     if (++this.#endedInStage === this.#stages[this.#stage]!.rows && this.#stages.length > 1) this.#leaveStage(nowUs);
-    else if (this.#firstReleased !== undefined || this.#concurrency > 0) this.#findNext();
+    else if (this.#firstReleased !== undefined || this.#mostInFlight < Infinity) this.#findNext();
   }
 }

@@ -12,6 +12,7 @@ import { namedStream } from "../kernel/random.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { PoolInput, SimulationControl, SimulationInput } from "./input.ts";
 import { KvEventFeed } from "./kv-event-feed.ts";
+import { checkLaws } from "./laws.ts";
 import { Outcome, type ReplicaSummary, type RequestColumns, type SimulationResult } from "./result.ts";
 import { Scraper } from "./scraper.ts";
 import { SeriesRecorder } from "./series-recorder.ts";
@@ -26,7 +27,9 @@ const EVENTS_PER_CHECK = 8192;
  * @throws PolicyError when the configuration names a plugin that the router cannot run
  */
 export function simulate(input: SimulationInput, control: SimulationControl = {}): SimulationResult {
-  return new Simulation(input, control).run();
+  const result = new Simulation(input, control).run();
+  checkLaws(input, result);
+  return result;
 }
 
 interface Member {
@@ -78,7 +81,8 @@ class Simulation implements EngineListener {
     }
     this.#tree = new EventTree(this.#engines.length);
     const names = this.#members.map(({ endpoint }) => endpoint.name);
-    if (needs.metrics) {
+    const sheddable = input.workload.classes?.some(({ priority }) => priority < 0) ?? false;
+    if (needs.metrics || (sheddable && needs.metricsForSheddable)) {
       const metrics = this.#members.map(({ endpoint }) => endpoint.metrics);
       this.#scraper = new Scraper(this.#engines, metrics, names, input.scrapeIntervalUs);
     }
