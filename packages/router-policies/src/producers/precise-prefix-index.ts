@@ -122,34 +122,34 @@ export class PrecisePrefixIndex {
    * the weight of its best tier.
    */
   match(prompt: PromptBlocks, from: number, to: number, scores: Float64Array): void {
-    const { hi, lo } = prompt;
-    const table = this.#table;
+    const { ids } = prompt;
+    const end = this.#table.findChain(prompt.hi, prompt.lo, from, to, ids);
+    if (end === from) return;
+    if (this.#order !== undefined) for (let i = from; i < end; i++) this.#order.touch(ids[i]!);
+    const { records, strideWords } = this.#table;
+    const first = this.#table.payload(0);
     const words = this.#serverWords;
     const active = this.#active;
-    let alive = false;
-    let id = NONE;
-    let i = from;
-    for (; i < to; i++) {
-      id = table.find(hi[i]!, lo[i]!, id);
-      if (id < 0) break;
-      this.#order?.touch(id);
-      if (i > from && !alive) continue;
-      const payload = table.payload(id);
-      const { records } = table;
-      alive = false;
-      for (let word = 0; word < words; word++) {
-        const holders = records[payload + SERVERS + word]!;
-        const before = i === from ? holders : active[word]!;
-        if (i === from) this.#begin(word, holders, from);
-        else if ((before & ~holders) !== 0) this.#finish(word, before & ~holders, i, scores);
-        active[word] = before & holders;
-        if (active[word] !== 0) alive = true;
-      }
-      if (alive && records[payload + WEIGHTED] !== 0) this.#addWeighted(payload, i);
-      // Without a limit to keep an order for, nothing is left to learn behind the last holder.
-      if (!alive && this.#order === undefined) return;
+    for (let word = 0; word < words; word++) {
+      active[word] = records[this.#table.payload(ids[from]!) + SERVERS + word]!;
+      this.#begin(word, active[word]!, from);
     }
-    if (alive) for (let word = 0; word < words; word++) this.#finish(word, active[word]!, i, scores);
+    for (let i = from; i < end; i++) {
+      const payload = Math.imul(ids[i]!, strideWords) + first;
+      let alive = 0;
+      for (let word = 0; word < words; word++) {
+        const before = active[word]!;
+        const holders = records[payload + SERVERS + word]!;
+        if ((before & ~holders) !== 0) {
+          this.#finish(word, before & ~holders, i, scores);
+          active[word] = before & holders;
+        }
+        alive |= before & holders;
+      }
+      if (alive === 0) return;
+      if (records[payload + WEIGHTED] !== 0) this.#addWeighted(payload, i);
+    }
+    for (let word = 0; word < words; word++) this.#finish(word, active[word]!, end, scores);
   }
 
   #begin(word: number, servers: number, from: number): void {
