@@ -137,7 +137,8 @@ function addTrace(program: Command, begin: Begin): void {
     .option("--seed <seed>", "seed of the jitter", "1");
   format(sub("validate <file>", "Checks every row of a trace"));
   format(sub("sample <file> <target>", "Writes part of a trace, order and ids kept"))
-    .option("--count <count>", "requests to keep", "1000")
+    .option("--count <count>", "sessions to keep, a single request being one", "1000")
+    .option("--to <format>", "format to write; default: windtunnel")
     .option("--mode <mode>", "window or every-nth", "window")
     .option("--seed <seed>", "which window", "1");
   sub("fetch [name]", "Downloads a public trace and checks its SHA-256; without a name, lists them")

@@ -5,7 +5,8 @@ import { ExitCode, UsageError } from "../exit-code.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
 import { formatData, formatTable, parseFormat } from "../output/format.ts";
-import { parameterText, pluginMarks, pluginRows } from "../output/plugin-table.ts";
+import { parameterRows, pluginMarks, pluginRows } from "../output/plugin-table.ts";
+import { textTable } from "../output/table.ts";
 import type { Command } from "./command.ts";
 
 /** `windtunnel policies [NAME]`: the router's plugins and the built-in configurations, or one plugin. */
@@ -38,7 +39,9 @@ function onePlugin(name: string, rows: readonly PluginRow[], terminal: Terminal)
   if (status === "known") lines.push("Known to llm-d, not supported yet.");
   if (summary !== "") lines.push(summary);
   if (aliases.length > 0) lines.push(`also named  ${aliases.join(", ")}`);
-  lines.push(`parameters  ${parameterText(row) || "none"}`);
+  lines.push(
+    row.parameters.length === 0 ? "no parameters" : `\n${textTable(parameterRows(row), useColour(terminal)).trimEnd()}`,
+  );
   terminal.out(`${lines.join("\n")}\n`);
   return ExitCode.pass;
 }

@@ -16,8 +16,20 @@ export function pluginRows(rows: readonly PluginRow[], withParameters: boolean):
   };
 }
 
+/** One line per parameter. */
+export function parameterRows({ parameters }: PluginRow): Table {
+  return {
+    columns: [{ title: "Parameter" }, { title: "default" }, { title: "" }],
+    rows: parameters.map(({ name, defaultValue, description }) => [
+      name,
+      defaultValue === undefined ? "" : JSON.stringify(defaultValue),
+      description ?? "",
+    ]),
+  };
+}
+
 /** `name=default`, comma separated. */
-export function parameterText({ parameters }: PluginRow): string {
+function parameterText({ parameters }: PluginRow): string {
   return parameters
     .map(({ name, defaultValue }) => (defaultValue === undefined ? name : `${name}=${JSON.stringify(defaultValue)}`))
     .join(", ");

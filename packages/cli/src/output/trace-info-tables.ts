@@ -23,6 +23,13 @@ function factsTable(info: TraceInfo): Table {
       ["Gaps of zero", formatPercent(arrivals.interarrival.frac_zero)],
     );
   }
+  if (info.block_size_tokens !== undefined && info.repeat_ref_ratio !== undefined) {
+    rows.push(["Blocks", `${formatCount(info.unique_blocks ?? 0)} of ${info.block_size_tokens} tokens`]);
+    rows.push(["Blocks seen before", `${formatPercent(info.repeat_ref_ratio)} of block references`]);
+  }
+  const full = info.infinite_cache_full_blocks_only;
+  if (full)
+    rows.push(["Hit by an infinite cache", `${formatPercent(full.token_hit_ratio)} of prompt tokens (full blocks)`]);
   for (const note of info.notes) rows.push(["Note", note]);
   return { columns: [{ title: "" }, { title: "" }], rows };
 }

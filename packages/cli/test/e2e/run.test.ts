@@ -258,3 +258,41 @@ test("no command line makes anything but an answer or a usage error", async () =
     { numRuns: 150 },
   );
 });
+
+test("a plugin that is not built validates and does not run", async () => {
+  const router = [
+    "apiVersion: llm-d.ai/v1alpha1",
+    "kind: EndpointPickerConfig",
+    "plugins:",
+    "- type: lora-affinity-scorer",
+    "schedulingProfiles:",
+    "- name: default",
+    "  plugins:",
+    "  - pluginRef: lora-affinity-scorer",
+  ].join("\n");
+  writeFileSync(join(directory, "lora.yaml"), router);
+  const validated = await run("validate", "lora.yaml");
+  expect(validated.code).toBe(0);
+  expect(validated.out).toContain('lora.yaml:4:9: plugin "lora-affinity-scorer" is known to llm-d, not supported yet');
+  const refused = await run("run", "-f", "scenario.yaml", "--policy", "lora.yaml");
+  expect([refused.code, refused.out]).toEqual([2, ""]);
+  expect(refused.err).toContain("not supported yet");
+});
+
+test("an inline router's mistakes are placed in the scenario's own file", async () => {
+  const inline = [
+    SCENARIO.replace("  router: { preset: round-robin }\n", "").trimEnd(),
+    "  router:",
+    "    inline:",
+    "      apiVersion: llm-d.ai/v1alpha1",
+    "      kind: EndpointPickerConfig",
+    "      plugins:",
+    "        - type: queue-scorrer",
+  ];
+  writeFileSync(join(directory, "inline.yaml"), `${inline.join("\n")}\n`);
+  const { code, err } = await run("run", "-f", "inline.yaml");
+  expect(code).toBe(2);
+  expect(err).toMatch(
+    new RegExp(`^inline\\.yaml:${inline.join("\n").split("\n").length}:\\d+: .*queue-scorrer.*queue-scorer`),
+  );
+});
