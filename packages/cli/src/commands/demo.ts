@@ -1,12 +1,13 @@
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ExitCode } from "../exit-code.ts";
+import { ExitCode, UsageError } from "../exit-code.ts";
 import type { Command } from "./command.ts";
 import { run } from "./run.ts";
 
 /** `windtunnel demo`: the quickstart scenario under the baseline that Kubernetes users have, and under llm-d's. */
 export const demo: Command = async ({ options }, terminal) => {
-  const scenario = join(repositoryRoot(), "scenarios", "quickstart.yaml");
+  const scenario = join(homeDirectory(), "scenarios", "quickstart.yaml");
   const asked = { ...options, file: [scenario], policy: ["round-robin", "optimized-baseline"] };
   const code = await run({ command: "run", positional: [], options: asked }, terminal);
   if (code === ExitCode.pass && options.output === "table" && !options.quiet) {
@@ -24,7 +25,14 @@ export const demo: Command = async ({ options }, terminal) => {
   return code;
 };
 
-/** Scenarios and traces lie beside the packages, in the repository and in what is published. */
-function repositoryRoot(): string {
-  return join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "..");
+/** The nearest folder above this file that holds the scenarios: the repository's, or the published package's. */
+function homeDirectory(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, "scenarios", "quickstart.yaml"))) {
+    const parent = dirname(directory);
+    if (parent === directory)
+      throw new UsageError("demo: scenarios/quickstart.yaml is not there; reinstall windtunnel");
+    directory = parent;
+  }
+  return directory;
 }
