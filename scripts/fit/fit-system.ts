@@ -2,7 +2,7 @@ import { devicePeaks } from "../../packages/sim-core/src/engine/step-time/device
 import { acceleratorNamed } from "../../packages/sim-core/src/hardware/catalogue.ts";
 import { ALL_REDUCE_AXIS, type Axes, PREFILL_AXES } from "../../packages/sim-core/src/hardware/efficiency/axes.ts";
 import type { OperatorEfficiencies } from "../../packages/sim-core/src/hardware/efficiency/operator-efficiencies.ts";
-import type { WeightFormat } from "../../packages/sim-core/src/model/architecture.ts";
+import type { KvFormat, WeightFormat } from "../../packages/sim-core/src/model/architecture.ts";
 import {
   AXES,
   decodeSamples,
@@ -87,30 +87,33 @@ export async function fitSystem(
   profiledPrefill: readonly number[],
 ): Promise<OperatorEfficiencies> {
   const peaks = devicePeaks(acceleratorNamed(id));
-  const gemm: Record<string, number[]> = {};
-  const experts: Record<string, number[]> = {};
+  const gemm: Partial<Record<WeightFormat, number[]>> = {};
+  const experts: Partial<Record<WeightFormat, number[]>> = {};
   for (const format of FITTED_FORMATS) {
     const linear = await gemmSamples(system, peaks, format);
     if (linear.length > 500) gemm[format] = fitEfficiencies(AXES.gemm!, linear);
     const routed = await expertSamples(system, peaks, format);
     if (routed.length > 500) experts[format] = fitEfficiencies(AXES.experts!, routed);
   }
-  const decode: Record<string, number[]> = {};
+  const decode: Partial<Record<KvFormat, number[]>> = {};
   for (const kv of ["bfloat16", "fp8"] as const) {
     const samples = await decodeSamples(system, peaks, kv);
     if (samples.length > 500) decode[kv] = fitEfficiencies(AXES.decodeAttention!, samples);
   }
-  const latentDecode = await latentSamples(system, peaks, "generation", gemm.bfloat16!);
-  const latentPrefill = await latentSamples(system, peaks, "context", gemm.bfloat16!);
+  const { bfloat16 } = gemm;
+  const decodeBfloat16 = decode.bfloat16;
+  if (bfloat16 === undefined || decodeBfloat16 === undefined) throw new Error(`${system} has no BF16 measurements`);
+  const latentDecode = await latentSamples(system, peaks, "generation", bfloat16);
+  const latentPrefill = await latentSamples(system, peaks, "context", bfloat16);
   const reduce = await allReduce(system);
   return {
     source: `aiconfigurator systems/data/${system}, vLLM kernels`,
-    gemm: gemm as OperatorEfficiencies["gemm"],
+    gemm: { ...gemm, bfloat16 },
     prefillAttention: extendPrefill(
       fitEfficiencies(PREFILL_AXES, await prefillSamples(system, peaks)),
       profiledPrefill,
     ),
-    decodeAttention: decode as OperatorEfficiencies["decodeAttention"],
+    decodeAttention: { ...decode, bfloat16: decodeBfloat16 },
     experts,
     ...(latentDecode.length < 500
       ? {}

@@ -19,6 +19,7 @@ function writeCoefficients(id: string, fitted: object): void {
   writeFileSync(
     join(FOLDER, `${id}.ts`),
     `// Written by scripts/fit/fit.ts.
+// biome-ignore-all lint/suspicious/noApproximativeNumericConstant: efficiencies that happen to be near one.
 import type { OperatorEfficiencies } from "./operator-efficiencies.ts";
 
 /** Efficiencies of ${id}, fitted; errors in docs/accuracy.md. */

@@ -38,7 +38,7 @@ export function corners(
 export function fitGrid(axes: readonly (readonly number[])[], samples: readonly Sample[], smoothness = 0.02): number[] {
   const size = axes.reduce((product, knots) => product * knots.length, 1);
   const terms = samples.map((sample) => corners(axes, sample.at));
-  let values = new Float64Array(size);
+  let values: Float64Array = new Float64Array(size);
   for (let round = 0; round < 8; round++) {
     const normal = Array.from({ length: size }, () => new Float64Array(size));
     const right = new Float64Array(size);

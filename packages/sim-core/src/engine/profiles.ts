@@ -31,7 +31,7 @@ const ERAS: Readonly<Record<string, EngineEra>> = {
 };
 
 /** Names of the engine profiles; the first is the default. */
-export const ENGINE_PROFILES: readonly string[] = Object.keys(ERAS);
+const ENGINE_PROFILES: readonly string[] = Object.keys(ERAS);
 
 function eraNamed(name: string): EngineEra {
   const era = ERAS[name];

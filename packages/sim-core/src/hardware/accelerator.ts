@@ -9,7 +9,7 @@ export interface Quantity {
 }
 
 /** Number formats with a peak of their own; a device without one for a format stores it small and computes in BF16. */
-export interface PeakFlops {
+interface PeakFlops {
   readonly bfloat16: Quantity;
   readonly fp8?: Quantity;
   readonly fp4?: Quantity;

@@ -26,7 +26,7 @@ export interface AcceleratorRow {
 }
 
 /** When the prices were set down. */
-export const PRICE_DATE = "2026-06";
+const PRICE_DATE = "2026-06";
 const PRICE_SOURCE = `typical on-demand cloud price, ${PRICE_DATE}; overridable`;
 const IDLE_FRACTION = 0.15;
 

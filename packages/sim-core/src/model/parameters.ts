@@ -28,7 +28,7 @@ export interface ParameterCount {
 }
 
 /** Weights of one layer's attention projections. */
-export function attentionWeights(model: ModelArchitecture): number {
+function attentionWeights(model: ModelArchitecture): number {
   const { hiddenSize, heads, kvHeads, headDim, latentAttention: mla } = model;
   if (mla === undefined) return hiddenSize * headDim * (2 * heads + 2 * kvHeads);
   const queryDim = heads * (mla.nopeHeadDim + mla.ropeHeadDim);

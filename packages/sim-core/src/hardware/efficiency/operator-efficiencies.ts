@@ -3,7 +3,7 @@ import type { KvFormat, WeightFormat } from "../../model/architecture.ts";
 import type { Axes, LogGrid } from "./axes.ts";
 
 /** Efficiencies (0 to 1) on the axes of `axes.ts`, as a fit writes them. */
-export type Efficiencies = readonly number[];
+type Efficiencies = readonly number[];
 
 /** What was fitted to one device's measured kernel times. */
 export interface OperatorEfficiencies {

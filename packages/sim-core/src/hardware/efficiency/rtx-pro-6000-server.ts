@@ -1,4 +1,5 @@
 // Written by scripts/fit/fit.ts.
+// biome-ignore-all lint/suspicious/noApproximativeNumericConstant: efficiencies that happen to be near one.
 import type { OperatorEfficiencies } from "./operator-efficiencies.ts";
 
 /** Efficiencies of rtx-pro-6000-server, fitted; errors in docs/accuracy.md. */
