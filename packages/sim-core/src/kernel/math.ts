@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noApproximativeNumericConstant: ECMAScript leaves Math's constants approximate.
 /**
  * Elementary functions that give the same bits in every JavaScript engine: built from + - * / and integer work alone,
  * which ECMAScript defines exactly. The algorithms and coefficients are those of fdlibm 5.3 (Sun Microsystems, 1993,
@@ -14,7 +15,7 @@ const LOW = 1 - HIGH;
 
 const LN2_HIGH = 0.6931471803691238;
 const LN2_LOW = 1.9082149292705877e-10;
-const LOG2_E = Math.LOG2E;
+const LOG2_E = 1.4426950408889634;
 const TWO_53 = 9007199254740992;
 const TWO_54 = 18014398509481984;
 const TWO_MINUS_54 = 1 / TWO_54;
@@ -54,7 +55,7 @@ function powerOfTwo(n: number): number {
 export function exp(x: number): number {
   if (!(x <= 709.782712893384)) return x > 0 ? Number.POSITIVE_INFINITY : Number.NaN;
   if (x < -745.1332191019411) return 0;
-  if (x === 1) return Math.E; // The series ends one unit in the last place above it.
+  if (x === 1) return 2.718281828459045; // The series ends one unit in the last place above it.
   const magnitude = Math.abs(x);
   if (magnitude < 3.725290298461914e-9) return 1 + x;
   const k = magnitude > 0.34657359027997264 ? Math.trunc(LOG2_E * x + (x < 0 ? -0.5 : 0.5)) : 0;
@@ -222,7 +223,7 @@ function exp2OfSum(high: number, low: number): number {
   const rest = high - n;
   const t = highPart(low + rest);
   const u = t * 0.6931471824645996;
-  const v = (low - (t - rest)) * Math.LN2 + t * -1.904654299957768e-9;
+  const v = (low - (t - rest)) * 0.6931471805599453 + t * -1.904654299957768e-9;
   const x = u + v;
   const w = v - (x - u);
   const x2 = x * x;
