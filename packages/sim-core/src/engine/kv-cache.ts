@@ -162,6 +162,8 @@ export class KvCache {
    */
   take(blocks: number): void {
     this.freeBlocks -= blocks;
+    // Without prefix caching no block is ever found again: the queue's order does not matter, only its length.
+    if (!this.#enabled) return;
     let left = blocks;
     while (left > 0) {
       const node = this.#queueHead;
@@ -252,7 +254,7 @@ export class KvCache {
 
   /** Says that the request decodes into a segment that others can name. */
   startGrowing(slot: number, segment: number): void {
-    if (this.#growing.get(segment) !== NONE) return;
+    if (!this.#enabled || this.#growing.get(segment) !== NONE) return;
     this.#growing.set(segment, slot);
     this.#requests.growing[slot] = segment;
   }
@@ -261,13 +263,15 @@ export class KvCache {
   release(slot: number, computedTokens: number, keepFindable: boolean): void {
     const requests = this.#requests;
     const size = this.#blockSizeTokens;
-    if (this.#enabled) {
-      if (requests.growing[slot] !== NONE) {
-        this.#growing.delete(requests.growing[slot]!);
-        requests.growing[slot] = NONE;
-      }
-      if (keepFindable) this.extend(slot, Math.floor(computedTokens / size));
+    if (!this.#enabled) {
+      this.freeBlocks += Math.ceil(computedTokens / size);
+      return;
     }
+    if (requests.growing[slot] !== NONE) {
+      this.#growing.delete(requests.growing[slot]!);
+      requests.growing[slot] = NONE;
+    }
+    if (keepFindable) this.extend(slot, Math.floor(computedTokens / size));
     const leaf = requests.leaf[slot]!;
     const held = Math.ceil(computedTokens / size) - (leaf === NONE ? 0 : this.#end[leaf]!);
     this.#pushAnonymous(held + requests.privateBlocks[slot]!);
@@ -310,6 +314,7 @@ export class KvCache {
   #pushAnonymous(blocks: number): void {
     if (blocks <= 0) return;
     this.freeBlocks += blocks;
+    if (!this.#enabled) return;
     const tail = this.#queueTail;
     if (tail !== NONE && this.#segment[tail] === ANONYMOUS) {
       this.#end[tail]! += blocks;

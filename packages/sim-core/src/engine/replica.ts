@@ -236,7 +236,7 @@ export class Replica implements Engine {
     counters.decodeTokens += done * this.#decoding;
     if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
     this.#recordGaps(this.#stretchSteps + 1, steps);
-    this.#waitingAtSchedule = this.#waitingBy(this.#clock.endOfUs(steps - 1));
+    this.#waitingAtSchedule = this.#waiting.length === 0 ? 0 : this.#waitingBy(this.#clock.endOfUs(steps - 1));
     this.#stretchSteps = steps;
     if (this.#finishes.firstStep === this.#decodeSteps) {
       let finishing = 0;
@@ -316,7 +316,7 @@ export class Replica implements Engine {
     this.#gaugeRunning = this.#running.length;
     this.#gaugeWaiting = this.#waitingAtSchedule;
     this.#gaugeFreeBlocks = this.#cache.freeBlocks;
-    this.#log.publish(nowUs);
+    if (this.#log.enabled) this.#log.publish(nowUs);
   }
 
   // --- the start of a step ----------------------------------------------------------------------------------------
@@ -336,7 +336,7 @@ export class Replica implements Engine {
     this.#preempted = false;
     this.#headGrower = NONE;
     if (this.#alwaysWalk || !this.#scheduleSimply(nowUs)) this.#scheduleWalking(nowUs);
-    this.#waitingAtSchedule = this.#waitingBy(nowUs);
+    this.#waitingAtSchedule = this.#waiting.length === 0 ? 0 : this.#waitingBy(nowUs);
     const { length } = this.#running;
     const counters = this.counters;
     if (length > counters.peakRunning) counters.peakRunning = length;
@@ -665,7 +665,7 @@ export class Replica implements Engine {
     const clock = this.#clock;
     const itl = this.#itl;
     const first = itl.bucketOf(clock.stepUs(from));
-    if (first === itl.bucketOf(clock.stepUs(to))) {
+    if (from === to || first === itl.bucketOf(clock.stepUs(to))) {
       itl.counts[first]! += (to - from + 1) * this.#decoding;
       return;
     }

@@ -37,9 +37,6 @@ interface Member {
   readonly pool: PoolInput;
   readonly endpoint: HostEndpoint;
   readonly log: KvEventLog;
-  completed: number;
-  promptTokens: number;
-  cachedTokens: number;
 }
 
 class Simulation implements EngineListener {
@@ -110,7 +107,7 @@ class Simulation implements EngineListener {
       address: `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}:8000`,
       labels: pool.labels,
     });
-    this.#members.push({ engine, pool, endpoint, log, completed: 0, promptTokens: 0, cachedTokens: 0 });
+    this.#members.push({ engine, pool, endpoint, log });
     this.#engines.push(engine);
   }
 
@@ -209,9 +206,6 @@ class Simulation implements EngineListener {
     if (!Number.isNaN(this.#columns.scheduledUs[row]!)) return;
     this.#columns.scheduledUs[row] = nowUs;
     this.#columns.cachedTokens[row] = cachedTokens;
-    const member = this.#members[this.#columns.replica[row]!]!;
-    member.promptTokens += this.#requests.promptTokens[slot]!;
-    member.cachedTokens += cachedTokens;
   }
 
   firstToken(slot: number, nowUs: number): void {
@@ -227,7 +221,6 @@ class Simulation implements EngineListener {
     const row = this.#requests.row[slot]!;
     this.#columns.finishUs[row] = nowUs;
     this.#columns.outcome[row] = Outcome.completed;
-    this.#members[this.#columns.replica[row]!]!.completed++;
     if (this.#tellEnded) this.#router.responseEnded(this.#requests.ticket[slot]!, nowUs);
     this.#requests.release(slot);
     this.#leave(row, nowUs);
@@ -237,7 +230,7 @@ class Simulation implements EngineListener {
     const series = this.#series?.result();
     return {
       requests: this.#columns,
-      replicas: this.#members.map(summarise),
+      replicas: summarise(this.#members, this.#columns),
       itl: { counts: this.#itl.counts, bucketLowUs: ItlRecorder.bucketLowUs },
       ...(series === undefined ? {} : { series }),
       endUs: this.#endUs,
@@ -264,22 +257,34 @@ function emptyColumns({ workload }: SimulationInput): RequestColumns {
   };
 }
 
-function summarise(member: Member): ReplicaSummary {
-  const { counters, evictedBlocks, totalBlocks } = member.engine;
-  return {
-    name: member.endpoint.name,
-    pool: member.pool.name,
-    steps: counters.steps,
-    busyUs: counters.busyUs,
-    completed: member.completed,
-    prefillTokens: counters.prefillTokens,
-    decodeTokens: counters.decodeTokens,
-    promptTokens: member.promptTokens,
-    cachedTokens: member.cachedTokens,
-    preemptions: counters.preemptions,
-    evictedBlocks,
-    peakRunning: counters.peakRunning,
-    peakWaiting: counters.peakWaiting,
-    peakKvUsageFraction: 1 - counters.leastFreeBlocks / totalBlocks,
-  };
+function summarise(members: readonly Member[], requests: RequestColumns): ReplicaSummary[] {
+  const completed = new Float64Array(members.length);
+  const promptTokens = new Float64Array(members.length);
+  const cachedTokens = new Float64Array(members.length);
+  for (let row = 0; row < requests.count; row++) {
+    const replica = requests.replica[row]!;
+    if (replica < 0 || Number.isNaN(requests.scheduledUs[row]!)) continue;
+    if (requests.outcome[row] === Outcome.completed) completed[replica]!++;
+    promptTokens[replica]! += requests.promptTokens[row]!;
+    cachedTokens[replica]! += requests.cachedTokens[row]!;
+  }
+  return members.map(({ engine, endpoint, pool }, replica) => {
+    const { counters, evictedBlocks, totalBlocks } = engine;
+    return {
+      name: endpoint.name,
+      pool: pool.name,
+      steps: counters.steps,
+      busyUs: counters.busyUs,
+      completed: completed[replica]!,
+      prefillTokens: counters.prefillTokens,
+      decodeTokens: counters.decodeTokens,
+      promptTokens: promptTokens[replica]!,
+      cachedTokens: cachedTokens[replica]!,
+      preemptions: counters.preemptions,
+      evictedBlocks,
+      peakRunning: counters.peakRunning,
+      peakWaiting: counters.peakWaiting,
+      peakKvUsageFraction: 1 - counters.leastFreeBlocks / totalBlocks,
+    };
+  });
 }
