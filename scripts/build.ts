@@ -1,0 +1,67 @@
+// Bundles what is published: `npm run build`, or `node scripts/build.ts --out DIRECTORY` to write elsewhere. Nothing in the
+// repository needs it: everything runs from source.
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type BuildOptions, build } from "esbuild";
+
+const root = resolve(import.meta.dirname, "..");
+const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "packages") } } });
+const LIBRARIES = ["router-policies", "sim-core"];
+
+const COMMON = {
+  absWorkingDir: root,
+  bundle: true,
+  format: "esm",
+  conditions: ["windtunnel-source"],
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+
+/** Where a package's bundle goes. */
+const dist = (name: string): string => join(resolve(values.out), name, "dist");
+
+/** A library: its own modules in one file; dependencies are left to whoever installs it. */
+async function buildLibrary(name: string): Promise<void> {
+  await build({
+    ...COMMON,
+    entryPoints: [`packages/${name}/src/index.ts`],
+    outfile: join(dist(name), "index.js"),
+    platform: "neutral",
+    target: "es2023",
+    packages: "external",
+    sourcemap: true,
+  });
+}
+
+/** A library's types, module by module. */
+function buildTypes(name: string): void {
+  const folder = join(root, "packages", name);
+  const where = ["-p", folder, "--rootDir", join(folder, "src"), "--outDir", dist(name)];
+  const what = ["--noEmit", "false", "--declaration", "--emitDeclarationOnly"];
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const { status } = spawnSync(process.execPath, [tsc, ...where, ...what], { stdio: "inherit" });
+  if (status !== 0) process.exit(1);
+}
+
+/** The command: one file that needs nothing but Node, with the demonstration's scenarios and traces beside it. */
+async function buildCommand(): Promise<void> {
+  // Some dependencies are CommonJS, and ask for Node's own modules with `require`.
+  const require = 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);';
+  const command = join(dist("cli"), "windtunnel.js");
+  await build({
+    ...COMMON,
+    entryPoints: ["packages/cli/src/main.ts"],
+    outfile: command,
+    platform: "node",
+    target: "node24",
+    banner: { js: `#!/usr/bin/env node\n${require}` },
+  });
+  chmodSync(command, 0o755);
+  for (const beside of ["scenarios", "traces"])
+    cpSync(join(root, beside), join(dist("cli"), beside), { recursive: true });
+}
+
+for (const name of [...LIBRARIES, "cli"]) rmSync(dist(name), { recursive: true, force: true });
+await Promise.all([...LIBRARIES.map(buildLibrary), buildCommand()]);
+for (const name of LIBRARIES) buildTypes(name);
