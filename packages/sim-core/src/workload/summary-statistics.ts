@@ -18,7 +18,10 @@ export function moments(values: ArrayLike<number>): Moments {
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   const mean = sum / values.length;
   let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) ** 2;
+  for (let i = 0; i < values.length; i++) {
+    const deviation = values[i]! - mean;
+    squares += deviation * deviation;
+  }
   return { mean, std: Math.sqrt(squares / values.length) };
 }
 

@@ -63,7 +63,8 @@ function lengthAt(distribution: InferencePerfDistribution, uniform: number): num
   else {
     // Shifted by min, so that mean and std_dev are those of the length itself.
     const shifted = mean > min ? mean - min : 1;
-    const variance = log(1 + (stdDev / shifted) ** 2);
+    const relative = stdDev / shifted;
+    const variance = log(1 + relative * relative);
     drawn = min + exp(log(shifted) - variance / 2 + Math.sqrt(variance) * normalQuantile(openUniform(uniform)));
   }
   return roundHalfEven(Math.min(max, Math.max(min, drawn)));
