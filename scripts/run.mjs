@@ -54,17 +54,22 @@ function modified(path) {
 /** PATH with Node 24 and pnpm in front; fetches what is missing. */
 function runtimePath() {
   const ownNode = Number(process.versions.node.split(".")[0]) >= 24;
-  const packages = [...(ownNode ? [] : [`node@${NODE_VERSION}`]), `pnpm@${PNPM_VERSION}`];
-  const version = packages.join(" ");
-  const onPath = (directories) =>
-    [...(ownNode ? [dirname(process.execPath)] : []), ...directories, process.env.PATH].join(delimiter);
+  const pnpm = `pnpm@${PNPM_VERSION}`;
+  const packages = ownNode ? [pnpm] : [`node@${NODE_VERSION}`, pnpm];
+  const directories = fetchedBefore(packages) ?? fetchPackages(packages);
+  return [...(ownNode ? [dirname(process.execPath)] : []), ...directories, process.env.PATH].join(delimiter);
+}
+
+/** Where an earlier fetch put the packages, and perhaps more; undefined when there was none. */
+function fetchedBefore(packages) {
   const known = join(cache, "runtime.json");
-  if (existsSync(known)) {
-    const found = JSON.parse(readFileSync(known, "utf8"));
-    if (found.version === version && found.directories.every((directory) => existsSync(directory))) {
-      return onPath(found.directories);
-    }
-  }
+  if (!existsSync(known)) return undefined;
+  const found = JSON.parse(readFileSync(known, "utf8"));
+  const holds = packages.every((name) => found.version.split(" ").includes(name));
+  return holds && found.directories.every((directory) => existsSync(directory)) ? found.directories : undefined;
+}
+
+function fetchPackages(packages) {
   say(`getting ${packages.join(" and ")} (once)`);
   const probe = "process.stdout.write(JSON.stringify(process.env.PATH.split(require('path').delimiter)))";
   const got = spawnSync("npx", ["-y", ...packages.flatMap((name) => ["-p", name]), "-c", `node -e "${probe}"`], {
@@ -75,10 +80,11 @@ function runtimePath() {
   });
   if (got.status !== 0) fail(`npx could not fetch ${packages.join(" and ")}:\n${got.error ?? got.stderr}`);
   const directories = JSON.parse(got.stdout).filter((directory) => /[\\/]_npx[\\/]/.test(directory));
+  const known = join(cache, "runtime.json");
   mkdirSync(cache, { recursive: true });
-  writeFileSync(`${known}.tmp`, JSON.stringify({ version, directories }));
+  writeFileSync(`${known}.tmp`, JSON.stringify({ version: packages.join(" "), directories }));
   renameSync(`${known}.tmp`, known);
-  return onPath(directories);
+  return directories;
 }
 
 /** Installs the locked dependencies when the lock file is newer than what is installed. */

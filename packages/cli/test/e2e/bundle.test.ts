@@ -1,0 +1,58 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { root } from "../support/source-files.ts";
+
+const FROM_SOURCE = ["--conditions=windtunnel-source", "--disable-warning=ExperimentalWarning"];
+
+let built = "";
+beforeAll(() => {
+  // Outside the repository, so that nothing is found but what the bundle brings.
+  built = mkdtempSync(join(tmpdir(), "windtunnel-built-"));
+  const done = node(...FROM_SOURCE, join(root, "scripts", "build.ts"), "--out", built);
+  expect([done.status, done.stderr]).toEqual([0, ""]);
+}, 120_000);
+afterAll(() => rmSync(built, { recursive: true, force: true }));
+
+const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: built, encoding: "utf8" });
+const command = () => join(built, "cli", "dist", "windtunnel.js");
+
+test("the bundled command is one executable file that knows its version", () => {
+  const { version } = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8"));
+  const { status, stdout, stderr } = node(command(), "--version");
+  expect([status, stdout, stderr]).toEqual([0, `${version}\n`, ""]);
+  expect(readFileSync(command(), "utf8").startsWith("#!/usr/bin/env node\n")).toBe(true);
+  expect(statSync(command()).mode & 0o111).toBe(0o111);
+});
+
+test("the bundled command gives the bytes that the source gives", () => {
+  const scenario = join(built, "cli", "dist", "scenarios", "quickstart.yaml");
+  const run = ["run", "-f", scenario, "-o", "json", "--quiet"];
+  const bundled = node(command(), ...run);
+  expect([bundled.status, bundled.stderr]).toEqual([0, ""]);
+  expect(JSON.parse(bundled.stdout).fleet.requests.total).toBe(1500);
+  expect(bundled.stdout).toBe(node(...FROM_SOURCE, join(root, "packages/cli/src/main.ts"), ...run).stdout);
+});
+
+test("the bundled command brings its demonstration, and passes on exit codes", () => {
+  const demo = node(command(), "demo", "--quiet");
+  expect([demo.status, demo.stderr]).toEqual([0, ""]);
+  expect(demo.stdout).toContain("Side by side");
+  expect(node(command(), "run", "-f", "none.yaml").status).toBe(2);
+});
+
+test("the libraries have their types beside them and keep their dependencies outside", () => {
+  for (const [name, outside] of [
+    ["router-policies", ["yaml", "zod"]],
+    ["sim-core", ["@windtunnel/router-policies", "seedrandom/lib/alea.js", "yaml", "zod"]],
+  ] as const) {
+    const dist = join(built, name, "dist");
+    expect(existsSync(join(dist, "index.d.ts"))).toBe(true);
+    const imported = readFileSync(join(dist, "index.js"), "utf8").matchAll(
+      /^(?:import|export) [^\n]*?from "([^"]+)";$/gm,
+    );
+    expect([...new Set([...imported].map(([, specifier]) => specifier))].sort()).toEqual(outside);
+  }
+});
