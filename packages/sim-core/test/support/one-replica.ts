@@ -31,7 +31,7 @@ export function onePool(
         labels: {},
       },
     ],
-    router: loadEndpointPickerConfig(presetText(preset), { file: preset }),
+    router: loadEndpointPickerConfig(presetText(preset) ?? "", { file: preset }),
     modelName: "model",
     seed: 1,
     scrapeIntervalUs: 50_000,
