@@ -6,11 +6,14 @@
 export class BlockGrowth {
   readonly #blockSizeTokens: number;
   readonly #histogram: Int32Array;
+  /** Block size less one where it is a power of two, as in every engine we know of; 0 otherwise, and for one. */
+  readonly #mask: number;
   #requests = 0;
 
   constructor(blockSizeTokens: number) {
     this.#blockSizeTokens = blockSizeTokens;
     this.#histogram = new Int32Array(blockSizeTokens);
+    this.#mask = (blockSizeTokens & (blockSizeTokens - 1)) === 0 ? blockSizeTokens - 1 : 0;
   }
 
   clear(): void {
@@ -63,6 +66,8 @@ export class BlockGrowth {
   }
 
   #bin(value: number): number {
+    // In two's complement the low bits of a negative number are its remainder too.
+    if (this.#mask > 0) return value & this.#mask;
     const size = this.#blockSizeTokens;
     const rest = value % size;
     return rest < 0 ? rest + size : rest;

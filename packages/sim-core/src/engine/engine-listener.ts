@@ -1,11 +1,11 @@
-/** Who hears what happens to requests in an engine. Times are microseconds. */
+/** Who hears what happens to requests in an engine, at the time for which it runs the engine. */
 export interface EngineListener {
   /** The scheduler gave the request its first tokens to compute. */
-  scheduled(slot: number, nowUs: number, cachedTokens: number): void;
-  firstToken(slot: number, nowUs: number): void;
+  scheduled(slot: number, cachedTokens: number): void;
+  firstToken(slot: number): void;
   preempted(slot: number): void;
   /** Its last token came; the slot is free again after the call. */
-  finished(slot: number, nowUs: number): void;
+  finished(slot: number): void;
 }
 
 /** What vLLM exports: values as of the output of the last finished step. */

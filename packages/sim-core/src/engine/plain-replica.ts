@@ -264,7 +264,7 @@ export class PlainReplica implements Engine {
       request.computedTokens = hitBlocks * size;
       this.#cache.grow(request.holding, request.row, request.computedTokens + tokens, this.#parts.streams.hasSegments);
       this.#scheduled.set(request, tokens);
-      listener.scheduled(request.slot, nowUs, request.computedTokens);
+      listener.scheduled(request.slot, request.computedTokens);
       left -= tokens;
     }
   }
@@ -314,7 +314,7 @@ export class PlainReplica implements Engine {
       if (request.computedTokens < numTokens(request)) continue;
       request.generatedTokens++;
       this.counters.decodeTokens++;
-      if (request.generatedTokens === 1) listener.firstToken(request.slot, nowUs);
+      if (request.generatedTokens === 1) listener.firstToken(request.slot);
       else if (!Number.isNaN(request.lastTokenUs)) {
         itl.add(nowUs - request.lastTokenUs, 1);
         request.lastTokenUs = NaN;
@@ -331,7 +331,7 @@ export class PlainReplica implements Engine {
       this.#running.splice(this.#running.indexOf(request), 1);
       if (streams.outputIsShared(request.row)) this.#cache.reveal(request.holding, request.row);
       this.#cache.release(request.holding);
-      listener.finished(request.slot, nowUs);
+      listener.finished(request.slot);
     }
     this.#gauges = {
       running: this.#running.length,

@@ -71,6 +71,8 @@ export class Replica implements Engine {
   readonly #alwaysWalk: boolean;
 
   #mode: number = Mode.idle;
+  /** Time of the event in hand. A field, as handing a float from call to call would allocate it each time. */
+  #nowUs = 0;
   #sequence = 0;
   /** Decode steps that have been scheduled; a decoding request has computed `computedTokens + #decodeSteps`. */
   #decodeSteps = 0;
@@ -211,28 +213,28 @@ export class Replica implements Engine {
   }
 
   run(key: number, mayStart: boolean): void {
-    const nowUs = keyTimeUs(key);
+    this.#nowUs = keyTimeUs(key);
     if (keyPhase(key) === Phase.stepEnd) {
-      if (this.#mode === Mode.stretch) this.#endStretch(nowUs);
-      else this.#endStep(nowUs);
+      if (this.#mode === Mode.stretch) this.#endStretch();
+      else this.#endStep();
       this.#mode = Mode.between;
       if (!mayStart) {
-        this.nextKey = eventKey(nowUs, Phase.stepStart);
+        this.nextKey = eventKey(this.#nowUs, Phase.stepStart);
         return;
       }
     }
-    this.#start(nowUs);
+    this.#start();
   }
 
   // --- the end of steps -------------------------------------------------------------------------------------------
 
-  #endStretch(nowUs: number): void {
+  #endStretch(): void {
     const steps = this.#lastStep;
     this.#applySteps(steps - this.#appliedSteps);
     const done = steps - this.#stretchSteps;
     const counters = this.counters;
     counters.steps += done;
-    counters.busyUs += nowUs - this.#stretchFromUs;
+    counters.busyUs += this.#nowUs - this.#stretchFromUs;
     counters.decodeTokens += done * this.#decoding;
     if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
     this.#recordGaps(this.#stretchSteps + 1, steps);
@@ -241,28 +243,28 @@ export class Replica implements Engine {
     if (this.#finishes.firstStep === this.#decodeSteps) {
       let finishing = 0;
       while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
-      for (let index = 0; index < finishing; index++) this.#finish(this.#finishing[index]!, nowUs);
+      for (let index = 0; index < finishing; index++) this.#finish(this.#finishing[index]!);
     }
-    this.#publishGauges(nowUs);
+    this.#publishGauges();
   }
 
-  #endStep(nowUs: number): void {
+  #endStep(): void {
     const counters = this.counters;
     counters.steps++;
-    counters.busyUs += nowUs - this.#stepStartUs;
+    counters.busyUs += this.#nowUs - this.#stepStartUs;
     counters.decodeTokens += this.#stepDecodes + this.#chunks.completing;
-    if (this.#stepDecodes > 0) this.#itl.add(nowUs - this.#stepStartUs, this.#stepDecodes);
+    if (this.#stepDecodes > 0) this.#itl.add(this.#nowUs - this.#stepStartUs, this.#stepDecodes);
     let finishing = 0;
     while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
     const chunks = this.#chunks;
     for (let index = 0; index < chunks.count; index++) {
       const slot = this.#chunkSlots[index]!;
       if (this.#requests.computedTokens[slot] !== this.#requests.numTokens[slot]) continue;
-      if (this.#completePrefill(slot, nowUs)) this.#finishing[finishing++] = slot;
+      if (this.#completePrefill(slot)) this.#finishing[finishing++] = slot;
     }
     if (this.#alwaysWalk) this.#sortByAdmission(finishing);
-    for (let index = 0; index < finishing; index++) this.#finish(this.#finishing[index]!, nowUs);
-    this.#publishGauges(nowUs);
+    for (let index = 0; index < finishing; index++) this.#finish(this.#finishing[index]!);
+    this.#publishGauges();
   }
 
   /** With one partial prefill at a time those that complete are admitted last; with more they can be anywhere. */
@@ -272,13 +274,13 @@ export class Replica implements Engine {
   }
 
   /** The request samples a token at the end of its prefill; true when that was its last. */
-  #completePrefill(slot: number, nowUs: number): boolean {
+  #completePrefill(slot: number): boolean {
     const requests = this.#requests;
     if (this.#partial === slot) this.#partial = NONE;
     const generated = requests.generatedTokens[slot]! + 1;
     requests.generatedTokens[slot] = generated;
-    if (generated === 1) this.#listener.firstToken(slot, nowUs);
-    else this.#recordLateGap(slot, nowUs);
+    if (generated === 1) this.#listener.firstToken(slot);
+    else this.#recordLateGap(slot, this.#nowUs);
     const left = requests.outputTokens[slot]! - generated;
     if (left <= 0) return true;
     requests.state[slot] = RequestState.decode;
@@ -294,7 +296,7 @@ export class Replica implements Engine {
     return false;
   }
 
-  #finish(slot: number, nowUs: number): void {
+  #finish(slot: number): void {
     const requests = this.#requests;
     const shared = this.#streams.outputIsShared(requests.row[slot]!);
     if (requests.state[slot] === RequestState.decode) {
@@ -309,22 +311,22 @@ export class Replica implements Engine {
     }
     this.#running.remove(slot);
     this.#setChanged = true;
-    this.#listener.finished(slot, nowUs);
+    this.#listener.finished(slot);
   }
 
-  #publishGauges(nowUs: number): void {
+  #publishGauges(): void {
     this.#gaugeRunning = this.#running.length;
     this.#gaugeWaiting = this.#waitingAtSchedule;
     this.#gaugeFreeBlocks = this.#cache.freeBlocks;
-    if (this.#log.enabled) this.#log.publish(nowUs);
+    if (this.#log.enabled) this.#log.publish(this.#nowUs);
   }
 
   // --- the start of a step ----------------------------------------------------------------------------------------
 
-  #start(nowUs: number): void {
+  #start(): void {
     if (
       this.#running.length === 0 &&
-      (this.#waiting.length === 0 || this.#requests.readyUs[this.#waiting.first]! > nowUs)
+      (this.#waiting.length === 0 || this.#requests.readyUs[this.#waiting.first]! > this.#nowUs)
     ) {
       this.#mode = Mode.idle;
       this.nextKey =
@@ -335,21 +337,21 @@ export class Replica implements Engine {
     this.#chunks.completing = 0;
     this.#preempted = false;
     this.#headGrower = NONE;
-    if (this.#alwaysWalk || !this.#scheduleSimply(nowUs)) this.#scheduleWalking(nowUs);
-    this.#waitingAtSchedule = this.#waiting.length === 0 ? 0 : this.#waitingBy(nowUs);
+    if (this.#alwaysWalk || !this.#scheduleSimply()) this.#scheduleWalking();
+    this.#waitingAtSchedule = this.#waiting.length === 0 ? 0 : this.#waitingBy(this.#nowUs);
     const { length } = this.#running;
     const counters = this.counters;
     if (length > counters.peakRunning) counters.peakRunning = length;
     if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
-    if (this.#chunks.count === 0 && this.#stepDecodes === length && length > 0) this.#startStretch(nowUs);
-    else this.#startStep(nowUs);
+    if (this.#chunks.count === 0 && this.#stepDecodes === length && length > 0) this.#startStretch();
+    else this.#startStep();
   }
 
   /**
    * Schedules the common step: every decoding request gets its token, the one partial prefill goes on, waiting requests
    * come in. False, with nothing changed, when blocks run out.
    */
-  #scheduleSimply(nowUs: number): boolean {
+  #scheduleSimply(): boolean {
     const decoding = this.#decoding;
     const growth = decoding === 0 ? 0 : this.#growth.blocksAt(this.#decodeSteps);
     let budget = this.#profile.maxNumBatchedTokens - decoding;
@@ -369,7 +371,7 @@ export class Replica implements Engine {
       this.#addChunk(partial, partialTokens);
       budget -= partialTokens;
     }
-    if (this.#waiting.length > 0) this.#admit(nowUs, budget);
+    if (this.#waiting.length > 0) this.#admit(budget);
     return true;
   }
 
@@ -418,14 +420,14 @@ export class Replica implements Engine {
   }
 
   /** Admits waiting requests, strictly from the head, while budget, sequences and blocks last. */
-  #admit(nowUs: number, budgetTokens: number): void {
+  #admit(budgetTokens: number): void {
     const { maxNumSeqs, blockSizeTokens, longPrefillTokenThreshold, enableChunkedPrefill } = this.#profile;
     const requests = this.#requests;
     const cache = this.#cache;
     let budget = budgetTokens;
     while (budget > 0 && this.#waiting.length > 0 && this.#running.length < maxNumSeqs) {
       const slot = this.#waiting.first;
-      if (requests.readyUs[slot]! > nowUs) return;
+      if (requests.readyUs[slot]! > this.#nowUs) return;
       const numTokens = requests.numTokens[slot]!;
       // The last token must be computed for something to be sampled, so a hit never covers it.
       cache.match(slot, Math.floor((numTokens - 1) / blockSizeTokens), this.#fullBlocksOf);
@@ -445,7 +447,7 @@ export class Replica implements Engine {
       this.#waiting.remove(slot);
       if (cache.hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
       cache.take(blocks);
-      this.#enterRunning(slot, hitTokens, nowUs);
+      this.#enterRunning(slot, hitTokens);
       this.#addChunk(slot, tokens);
       budget -= tokens;
       cache.growerAhead = NONE;
@@ -453,7 +455,7 @@ export class Replica implements Engine {
     this.#headGrower = cache.growerAhead;
   }
 
-  #enterRunning(slot: number, hitTokens: number, nowUs: number): void {
+  #enterRunning(slot: number, hitTokens: number): void {
     const requests = this.#requests;
     requests.computedTokens[slot] = hitTokens;
     requests.state[slot] = RequestState.prefill;
@@ -461,13 +463,13 @@ export class Replica implements Engine {
     this.#running.append(slot);
     this.#partial = slot;
     this.#setChanged = true;
-    this.#listener.scheduled(slot, nowUs, hitTokens);
+    this.#listener.scheduled(slot, hitTokens);
   }
 
   // --- the step in vLLM's own order, one request at a time ----------------------------------------------------------
 
   /** Schedules a step by walking the running list, with preemption and starvation. */
-  #scheduleWalking(nowUs: number): void {
+  #scheduleWalking(): void {
     const requests = this.#requests;
     const { maxNumBatchedTokens, longPrefillTokenThreshold } = this.#profile;
     const step = this.counters.steps;
@@ -487,7 +489,7 @@ export class Replica implements Engine {
         const victim = this.#victim();
         const given = requests.scheduledStep[victim] === step ? this.#unschedule(victim) : 0;
         budget += given;
-        this.#preempt(victim, nowUs, given);
+        this.#preempt(victim, given);
         if (victim === at) {
           served = false;
           break;
@@ -500,9 +502,9 @@ export class Replica implements Engine {
       budget -= tokens;
       at = requests.next[at]!;
     }
-    this.#advanceScheduled(step, nowUs);
+    this.#advanceScheduled(step);
     this.#preempted = preempted;
-    if (!preempted && this.#waiting.length > 0) this.#admit(nowUs, budget);
+    if (!preempted && this.#waiting.length > 0) this.#admit(budget);
   }
 
   /** Who is preempted next: the last of the list, or under priority the highest (priority, arrival). */
@@ -538,7 +540,7 @@ export class Replica implements Engine {
   }
 
   /** @param givenTokens what it had been given in this step: its blocks are taken already */
-  #preempt(slot: number, nowUs: number, givenTokens: number): void {
+  #preempt(slot: number, givenTokens: number): void {
     const requests = this.#requests;
     let computed = requests.computedTokens[slot]!;
     if (requests.state[slot] === RequestState.decode) {
@@ -555,7 +557,7 @@ export class Replica implements Engine {
       if (this.#partial === slot) this.#partial = NONE;
     }
     if (requests.generatedTokens[slot]! > 0 && Number.isNaN(requests.lastTokenUs[slot])) {
-      requests.lastTokenUs[slot] = nowUs;
+      requests.lastTokenUs[slot] = this.#nowUs;
     }
     // The tokens of a prefill chunk are counted as computed when they are given; a decode's token is not.
     const given = requests.state[slot] === RequestState.decode ? givenTokens : 0;
@@ -571,7 +573,7 @@ export class Replica implements Engine {
   }
 
   /** Advances the decoding requests that were given a token in this step, and holds back the others. */
-  #advanceScheduled(step: number, nowUs: number): void {
+  #advanceScheduled(step: number): void {
     const requests = this.#requests;
     this.#decodeSteps++;
     this.#appliedSteps++;
@@ -586,7 +588,7 @@ export class Replica implements Engine {
         requests.computedTokens[slot]!--;
         requests.finishStep[slot]!++;
         if (Number.isNaN(requests.lastTokenUs[slot])) {
-          requests.lastTokenUs[slot] = nowUs;
+          requests.lastTokenUs[slot] = this.#nowUs;
           this.#lateSlots.push(slot);
         }
         starved = true;
@@ -602,15 +604,15 @@ export class Replica implements Engine {
 
   // --- time ---------------------------------------------------------------------------------------------------------
 
-  #startStretch(nowUs: number): void {
+  #startStretch(): void {
     if (this.#setChanged) {
-      this.#clock.reset(nowUs, this.#stepTime.decodeCurve(this.#decoding), this.#decoding, this.#contextTokens);
+      this.#clock.reset(this.#nowUs, this.#stepTime.decodeCurve(this.#decoding), this.#decoding, this.#contextTokens);
       this.#setChanged = false;
       this.#stretchSteps = 0;
       this.#appliedSteps = 1;
     }
     this.#mode = Mode.stretch;
-    this.#stretchFromUs = nowUs;
+    this.#stretchFromUs = this.#nowUs;
     const applied = this.#appliedSteps;
     const ahead = this.#growth.stepsWithin(
       this.#decodeSteps,
@@ -622,7 +624,7 @@ export class Replica implements Engine {
     if (head !== NONE && this.#running.length < this.#profile.maxNumSeqs) {
       // Who was not admitted for want of blocks waits for the next finish: blocks only get fewer until then.
       const readyUs = this.#requests.readyUs[head]!;
-      if (readyUs > nowUs) last = Math.min(last, this.#clock.firstEndingFrom(readyUs, applied));
+      if (readyUs > this.#nowUs) last = Math.min(last, this.#clock.firstEndingFrom(readyUs, applied));
       else if (this.#preempted) last = applied;
       // Each block that fills is one less for it to find room for.
       else if (this.#headGrower !== NONE) last = Math.min(last, applied + this.#stepsToFullBlock(this.#headGrower) - 1);
@@ -637,16 +639,16 @@ export class Replica implements Engine {
     return size - ((this.#requests.computedTokens[slot]! + this.#decodeSteps) % size);
   }
 
-  #startStep(nowUs: number): void {
+  #startStep(): void {
     this.#mode = Mode.step;
     this.#setChanged = true;
-    this.#stepStartUs = nowUs;
+    this.#stepStartUs = this.#nowUs;
     // Requests that starve in this step are in the sum of contexts but not in the batch.
     const context = this.#stepDecodes === this.#decoding ? this.#contextTokens : this.#scheduledContextTokens();
     const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes, context, this.#chunks);
-    this.#stepEndUs = nowUs + Math.max(1, Math.round(stepUs));
+    this.#stepEndUs = this.#nowUs + Math.max(1, Math.round(stepUs));
     this.nextKey = eventKey(this.#stepEndUs, Phase.stepEnd);
-    if (this.#lateSlots.length > 0) this.#recordLateGaps(this.#stepEndUs - nowUs, this.#stepEndUs);
+    if (this.#lateSlots.length > 0) this.#recordLateGaps(this.#stepEndUs - this.#nowUs, this.#stepEndUs);
   }
 
   #scheduledContextTokens(): number {
@@ -687,8 +689,8 @@ export class Replica implements Engine {
   }
 
   /** The gap before the first token after a preemption. */
-  #recordLateGap(slot: number, nowUs: number): void {
-    this.#itl.add(nowUs - this.#requests.lastTokenUs[slot]!, 1);
+  #recordLateGap(slot: number, tokenUs: number): void {
+    this.#itl.add(tokenUs - this.#requests.lastTokenUs[slot]!, 1);
     this.#requests.lastTokenUs[slot] = NaN;
   }
 

@@ -26,11 +26,14 @@ export class Arrivals {
   #inFlight = 0;
   /** When a place in flight last became free. */
   #freedUs = 0;
+  /** True when an ending request can cause an arrival, perhaps at the same moment. */
+  readonly reactsToEnds: boolean;
   nextUs = Infinity;
   nextRow: number = NONE;
 
   constructor(workload: Workload) {
     this.#workload = workload;
+    this.reactsToEnds = workload.releasedBy !== undefined || workload.stages !== undefined;
     this.#stages = workload.stages ?? [{ name: "all", firstRow: 0, rows: workload.count, startDelayUs: 0 }];
     if (workload.releasedBy !== undefined) {
       this.#firstReleased = new Int32Array(workload.count).fill(NONE);
@@ -43,11 +46,6 @@ export class Arrivals {
       }
     }
     this.#enterStage(0);
-  }
-
-  /** True when an ending request can cause an arrival at the same moment. */
-  get reactsToEnds(): boolean {
-    return this.#workload.releasedBy !== undefined || this.#workload.stages !== undefined;
   }
 
   #enterStage(nowUs: number): void {
@@ -97,6 +95,13 @@ export class Arrivals {
 
   /** Takes the row `nextRow`, which arrives at `nextUs`. */
   take(): void {
+    if (!this.reactsToEnds) {
+      const next = ++this.#next;
+      const { arrivalUs, count } = this.#workload;
+      this.nextRow = next < count ? next : NONE;
+      this.nextUs = next < count ? arrivalUs[next]! : Infinity;
+      return;
+    }
     if (this.nextRow === this.#next) {
       this.#next++;
       this.#skipReleased();
@@ -109,6 +114,7 @@ export class Arrivals {
 
   /** The row has ended, for whatever reason. */
   ended(row: number, nowUs: number): void {
+    if (!this.reactsToEnds) return;
     if (this.#firstReleased !== undefined) {
       for (let next = this.#firstReleased[row]!; next !== NONE; next = this.#nextReleased![next]!) {
         this.#released.push(nowUs + this.#workload.arrivalUs[next]!, next);

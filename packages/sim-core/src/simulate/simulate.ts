@@ -37,6 +37,8 @@ interface Member {
   readonly pool: PoolInput;
   readonly endpoint: HostEndpoint;
   readonly log: KvEventLog;
+  /** Longest prompt and output together: what the model takes, or all KV blocks of the replica hold. */
+  readonly maxTokens: number;
 }
 
 class Simulation implements EngineListener {
@@ -57,7 +59,7 @@ class Simulation implements EngineListener {
   readonly #tellStarted: boolean;
   readonly #tellEnded: boolean;
   #ended = 0;
-  #endUs = 0;
+  #nowUs = 0;
 
   constructor(input: SimulationInput, control: SimulationControl) {
     this.#input = input;
@@ -107,7 +109,9 @@ class Simulation implements EngineListener {
       address: `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}:8000`,
       labels: pool.labels,
     });
-    this.#members.push({ engine, pool, endpoint, log });
+    const capacityTokens = (pool.numGpuBlocks - 1) * pool.profile.blockSizeTokens;
+    const maxTokens = Math.min(pool.profile.maxModelLenTokens, capacityTokens);
+    this.#members.push({ engine, pool, endpoint, log, maxTokens });
     this.#engines.push(engine);
   }
 
@@ -127,7 +131,7 @@ class Simulation implements EngineListener {
         const nowUs = keyTimeUs(engineKey);
         this.#series?.sampleUntil(nowUs);
         this.#scraper?.keep(member, nowUs);
-        this.#endUs = nowUs;
+        this.#nowUs = nowUs;
         const engine = this.#engines[member]!;
         // Without rows that wait for an end, nothing but an arrival can come between the end of a step and the next.
         engine.run(engineKey, !reacts && arrivalUs > nowUs);
@@ -136,7 +140,7 @@ class Simulation implements EngineListener {
         break;
       } else {
         this.#series?.sampleUntil(arrivalUs);
-        this.#endUs = arrivalUs;
+        this.#nowUs = arrivalUs;
         const row = arrivals.nextRow;
         arrivals.take();
         this.#arrive(row, arrivalUs);
@@ -144,7 +148,7 @@ class Simulation implements EngineListener {
       if (++events === checkAt) {
         checkAt += EVENTS_PER_CHECK;
         const { onProgress, shouldStop } = this.#control;
-        onProgress?.({ nowUs: this.#endUs, ended: this.#ended, total: this.#input.workload.count });
+        onProgress?.({ nowUs: this.#nowUs, ended: this.#ended, total: this.#input.workload.count });
         if (shouldStop?.()) {
           stopped = true;
           break;
@@ -177,22 +181,22 @@ class Simulation implements EngineListener {
     const index = decision.targets[0]!.slot;
     const member = this.#members[index]!;
     const { workload } = this.#input;
-    const { maxModelLenTokens, requestOverheadUs } = member.pool.profile;
+    const { maxTokens } = member;
     const promptTokens = workload.promptTokens[row]!;
     this.#columns.replica[row] = index;
-    if (promptTokens >= maxModelLenTokens) {
+    if (promptTokens >= maxTokens) {
       this.#columns.outcome[row] = Outcome.refusedTooLong;
       if (this.#tellEnded) this.#router.responseEnded(ticket, nowUs);
       this.#leave(row, nowUs);
       return;
     }
-    const outputTokens = Math.min(workload.outputTokens[row]!, maxModelLenTokens - promptTokens);
+    const outputTokens = Math.min(workload.outputTokens[row]!, maxTokens - promptTokens);
     this.#columns.outputTokens[row] = outputTokens;
     const slot = this.#requests.allocate(row, promptTokens, outputTokens);
     this.#requests.ticket[slot] = ticket;
     if (workload.classes !== undefined) this.#requests.priority[slot] = -this.#request.priority;
     const { engine } = member;
-    engine.enqueue(slot, nowUs, nowUs + requestOverheadUs);
+    engine.enqueue(slot, nowUs, nowUs + member.pool.profile.requestOverheadUs);
     this.#tree.set(index, engine.nextKey);
   }
 
@@ -201,14 +205,15 @@ class Simulation implements EngineListener {
     this.#arrivals.ended(row, nowUs);
   }
 
-  scheduled(slot: number, nowUs: number, cachedTokens: number): void {
+  scheduled(slot: number, cachedTokens: number): void {
     const row = this.#requests.row[slot]!;
     if (!Number.isNaN(this.#columns.scheduledUs[row]!)) return;
-    this.#columns.scheduledUs[row] = nowUs;
+    this.#columns.scheduledUs[row] = this.#nowUs;
     this.#columns.cachedTokens[row] = cachedTokens;
   }
 
-  firstToken(slot: number, nowUs: number): void {
+  firstToken(slot: number): void {
+    const nowUs = this.#nowUs;
     this.#columns.firstTokenUs[this.#requests.row[slot]!] = nowUs;
     if (this.#tellStarted) this.#router.responseStarted(this.#requests.ticket[slot]!, nowUs);
   }
@@ -217,7 +222,8 @@ class Simulation implements EngineListener {
     this.#columns.preemptions[this.#requests.row[slot]!]!++;
   }
 
-  finished(slot: number, nowUs: number): void {
+  finished(slot: number): void {
+    const nowUs = this.#nowUs;
     const row = this.#requests.row[slot]!;
     this.#columns.finishUs[row] = nowUs;
     this.#columns.outcome[row] = Outcome.completed;
@@ -233,7 +239,7 @@ class Simulation implements EngineListener {
       replicas: summarise(this.#members, this.#columns),
       itl: { counts: this.#itl.counts, bucketLowUs: ItlRecorder.bucketLowUs },
       ...(series === undefined ? {} : { series }),
-      endUs: this.#endUs,
+      endUs: this.#nowUs,
       events,
       stopped,
     };

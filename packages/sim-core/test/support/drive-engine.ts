@@ -47,11 +47,11 @@ export function driveEngine(drive: Drive) {
   const row = (slot: number): number => requests.row[slot]!;
   let nowUs = 0;
   const listener: EngineListener = {
-    scheduled: (slot, us, cached) => timeline.push(["scheduled", row(slot), us, cached]),
-    firstToken: (slot, us) => timeline.push(["first", row(slot), us]),
+    scheduled: (slot, cached) => timeline.push(["scheduled", row(slot), nowUs, cached]),
+    firstToken: (slot) => timeline.push(["first", row(slot), nowUs]),
     preempted: (slot) => timeline.push(["preempted", row(slot), nowUs]),
-    finished: (slot, us) => {
-      timeline.push(["finished", row(slot), us]);
+    finished: (slot) => {
+      timeline.push(["finished", row(slot), nowUs]);
       requests.release(slot);
     },
   };

@@ -20,6 +20,9 @@ function requireDivisible({ model, tensorParallel }: RooflineOptions): void {
   );
 }
 
+/** Chunks in a step, nothing cached before them, whose attention time is remembered. */
+const FRESH_CHUNKS = 3;
+
 /** Values of a function of whole numbers, each computed when it is first asked for. */
 class Memo {
   readonly #compute: (x: number) => number;
@@ -52,6 +55,8 @@ class RooflineStepTime implements StepTimeModel {
   readonly #layers: number;
   readonly #layersUs: Memo;
   readonly #headUs: Memo;
+  /** By the number of chunks in the step. */
+  readonly #freshPrefillUs: readonly Memo[];
   readonly #overheadUs: number;
   readonly #contextKnots: readonly number[];
   readonly #curves: (DecodeCurve | undefined)[] = [];
@@ -68,6 +73,10 @@ class RooflineStepTime implements StepTimeModel {
     this.#layers = options.model.layers;
     this.#layersUs = new Memo(tokens.layersUs, options.maxNumBatchedTokens);
     this.#headUs = new Memo(tokens.headUs, 1024);
+    this.#freshPrefillUs = Array.from(
+      { length: FRESH_CHUNKS + 1 },
+      (_, chunks) => new Memo((tokens) => attention.prefillUs(tokens, 0, chunks), options.maxNumBatchedTokens),
+    );
     this.#overheadUs = options.stepOverheadUs ?? stepOverheadUs(options.engineVersion);
   }
 
@@ -94,7 +103,11 @@ class RooflineStepTime implements StepTimeModel {
     for (let i = 0; i < chunks.count; i++) {
       const newTokens = chunks.newTokens[i]!;
       tokens += newTokens;
-      attentionUs += this.#attention.prefillUs(newTokens, chunks.cachedTokens[i]!, chunks.count);
+      const cachedTokens = chunks.cachedTokens[i]!;
+      attentionUs +=
+        cachedTokens === 0 && chunks.count <= FRESH_CHUNKS
+          ? this.#freshPrefillUs[chunks.count]!.at(newTokens)
+          : this.#attention.prefillUs(newTokens, cachedTokens, chunks.count);
     }
     let stepUs = this.#baseUs(tokens, decodeSeqs + chunks.completing) + this.#layers * attentionUs;
     if (decodeSeqs > 0) {
