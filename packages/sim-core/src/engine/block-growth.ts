@@ -34,7 +34,7 @@ export class BlockGrowth {
 
   /** Blocks needed by the decode step that follows `stepsDone` steps. */
   blocksAt(stepsDone: number): number {
-    return this.#histogram[this.#bin(-stepsDone)]!;
+    return this.#histogram[this.#binBefore(stepsDone)]!;
   }
 
   /** Blocks needed by the `steps` decode steps that follow `stepsDone` steps. */
@@ -42,7 +42,7 @@ export class BlockGrowth {
     const size = this.#blockSizeTokens;
     const cycles = Math.floor(steps / size);
     let blocks = cycles * this.#requests;
-    let bin = this.#bin(-stepsDone);
+    let bin = this.#binBefore(stepsDone);
     for (let left = steps - cycles * size; left > 0; left--) {
       blocks += this.#histogram[bin]!;
       bin = bin === 0 ? size - 1 : bin - 1;
@@ -63,6 +63,12 @@ export class BlockGrowth {
       else high = middle;
     }
     return low;
+  }
+
+  /** Bin of `-stepsDone`; never computed as a negation, whose zero would be a float. */
+  #binBefore(stepsDone: number): number {
+    const bin = this.#bin(stepsDone);
+    return bin === 0 ? 0 : this.#blockSizeTokens - bin;
   }
 
   #bin(value: number): number {

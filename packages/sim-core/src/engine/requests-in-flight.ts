@@ -8,6 +8,7 @@ const NONE = -1;
  * many requests a run has. Field by field what vLLM's `Request` carries, plus links for the lists a request is on.
  */
 export class RequestsInFlight {
+  // `allocate` sets what an engine reads before it writes; an ended request leaves the columns with a default at it.
   /** Row of the workload. */
   row = new Int32Array(64);
   promptTokens = new Int32Array(64);
@@ -29,13 +30,13 @@ export class RequestsInFlight {
   /** When the scheduler can first see it. */
   readyUs = new Float64Array(64);
   /** When its last token came, if that was not at the end of the step before; NaN otherwise. */
-  lastTokenUs = new Float64Array(64);
+  lastTokenUs = new Float64Array(64).fill(NaN);
   /** Blocks it holds that no other request can find. */
   privateBlocks = new Int32Array(64);
   /** Deepest cache node of its prompt, or -1. */
-  leaf = new Int32Array(64);
+  leaf = new Int32Array(64).fill(NONE);
   /** Segment that it is growing while it decodes, or -1. */
-  growing = new Int32Array(64);
+  growing = new Int32Array(64).fill(NONE);
   /** Step in which it was last given work. */
   scheduledStep = new Float64Array(64);
   previous = new Int32Array(64);
@@ -57,18 +58,9 @@ export class RequestsInFlight {
     this.promptTokens[slot] = promptTokens;
     this.outputTokens[slot] = outputTokens;
     this.numTokens[slot] = promptTokens;
-    this.computedTokens[slot] = 0;
     this.generatedTokens[slot] = 0;
     this.state[slot] = RequestState.waiting;
-    this.priority[slot] = 0;
-    this.lastTokenUs[slot] = NaN;
-    this.privateBlocks[slot] = 0;
-    this.leaf[slot] = NONE;
-    this.growing[slot] = NONE;
     this.scheduledStep[slot] = NONE;
-    this.previous[slot] = NONE;
-    this.next[slot] = NONE;
-    this.ticket[slot] = NONE;
     return slot;
   }
 
@@ -90,10 +82,10 @@ export class RequestsInFlight {
     this.sequence = grown(this.sequence, new Int32Array(size));
     this.priority = grown(this.priority, new Int32Array(size));
     this.readyUs = grown(this.readyUs, new Float64Array(size));
-    this.lastTokenUs = grown(this.lastTokenUs, new Float64Array(size));
+    this.lastTokenUs = grown(this.lastTokenUs, new Float64Array(size).fill(NaN));
     this.privateBlocks = grown(this.privateBlocks, new Int32Array(size));
-    this.leaf = grown(this.leaf, new Int32Array(size));
-    this.growing = grown(this.growing, new Int32Array(size));
+    this.leaf = grown(this.leaf, new Int32Array(size).fill(NONE));
+    this.growing = grown(this.growing, new Int32Array(size).fill(NONE));
     this.scheduledStep = grown(this.scheduledStep, new Float64Array(size));
     this.previous = grown(this.previous, new Int32Array(size));
     this.next = grown(this.next, new Int32Array(size));

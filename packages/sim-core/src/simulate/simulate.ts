@@ -194,7 +194,7 @@ class Simulation implements EngineListener {
     this.#columns.outputTokens[row] = outputTokens;
     const slot = this.#requests.allocate(row, promptTokens, outputTokens);
     this.#requests.ticket[slot] = ticket;
-    if (workload.classes !== undefined) this.#requests.priority[slot] = -this.#request.priority;
+    this.#requests.priority[slot] = workload.classes === undefined ? 0 : -this.#request.priority;
     const { engine } = member;
     engine.enqueue(slot, nowUs, nowUs + member.pool.profile.requestOverheadUs);
     this.#tree.set(index, engine.nextKey);
