@@ -1,43 +1,23 @@
-import { BlockTable, grown } from "./block-table.ts";
-import type { PromptBlocks } from "./prompt-blocks.ts";
+import { grown } from "./block-table.ts";
+import { KeyRuns } from "./key-runs.ts";
+import { PART_LENGTH, PART_OFFSET, PART_RUN, PART_WORDS, type PromptBlocks } from "./prompt-blocks.ts";
+import { EXTENT_WORDS, FROM, NEWER, NEXT_IN_RUN, RUN, SERVER, ServerExtents, TO } from "./server-extents.ts";
 
-const FIRST_ENTRIES = 1024;
 const FIRST_SERVERS = 32;
 const NONE = -1;
-
-/** Words of an entry, in one record since they are read together. */
-const BLOCK = 0;
-const SERVER = 1;
-/** The next entry of the same block; NONE at the end. */
-const NEXT_HOLDER = 2;
-/** Neighbours in the server's LRU; NONE at the ends. A free entry's NEWER is the next free one. */
-const OLDER = 3;
-const NEWER = 4;
-const ENTRY_WORDS = 5;
-
-/** Words of a block's payload: its first entry, then the bit mask of its holders. */
-const FIRST_ENTRY = 0;
-const HOLDERS = 1;
 
 /**
  * Which server is thought to hold which block: what llm-d's approximate index keeps (llm-d-router,
  * `dataproducer/approximateprefix/indexer.go`): hash to servers, and one LRU of fixed capacity per server.
  *
- * An entry is a (block, server) pair. It is a node of two lists: the server's LRU, doubly linked, and the block's
- * holders, singly linked. A bit mask of holders per block answers "who" and "does this one" without walking. The
- * blocks of one prompt lie next to each other in its server's LRU, so that refreshing them finds each entry as the
- * neighbour of the one before, and moves whole runs at once: the order that results is that of moving block by block.
+ * It answers and evicts as block by block, and works by the stretch: keys are kept in runs, and what a server holds as
+ * extents of runs. What a prompt costs is the number of turns that it took to come about, not its number of blocks.
  */
 export class ApproxPrefixIndex {
-  #holderWords = 1;
-  readonly #table = new BlockTable(HOLDERS + 1);
-  /** Grows by one whenever a block is forgotten: ids found before may then mean another block. */
+  readonly #runs = new KeyRuns();
+  readonly #extents = new ServerExtents(this.#runs);
+  /** Grows by one whenever a run is forgotten: parts found before may then be another run's. */
   #version = 0;
-  #entries = new Int32Array(FIRST_ENTRIES * ENTRY_WORDS);
-  #entriesHighWater = 0;
-  #freeEntry = NONE;
-  #oldest = new Int32Array(FIRST_SERVERS).fill(NONE);
-  #newest = new Int32Array(FIRST_SERVERS).fill(NONE);
   #sizeBlocks = new Int32Array(FIRST_SERVERS);
   /** 0 until the server's first insert fixes it. */
   #capacityBlocks = new Int32Array(FIRST_SERVERS);
@@ -47,17 +27,24 @@ export class ApproxPrefixIndex {
     return this.#sizeBlocks[server] ?? 0;
   }
 
-  /** Distinct blocks held by any server. */
+  /** Distinct blocks held by any server; costs a pass over the index. */
   get blocks(): number {
-    return this.#table.size;
+    let blocks = 0;
+    for (let run = 0; run < this.#runs.highWater; run++) {
+      const keys = this.#runs.keysOf(run);
+      for (let from = 0; from < keys; from++) if (this.#heldTo(run, from, from + 1) > from) blocks++;
+    }
+    return blocks;
   }
 
   /** Blocks of a server from the oldest to the newest, as `[hi, lo]`; for tests and state dumps. */
   blocksOf(server: number): [number, number][] {
+    const { records } = this.#extents;
     const blocks: [number, number][] = [];
-    for (let entry = this.#oldest[server] ?? NONE; entry >= 0; entry = this.#entries[entry * ENTRY_WORDS + NEWER]!) {
-      const block = this.#entries[entry * ENTRY_WORDS + BLOCK]!;
-      blocks.push([this.#table.hi(block), this.#table.lo(block)]);
+    for (let extent = this.#extents.oldest(server); extent >= 0; extent = records[extent * EXTENT_WORDS + NEWER]!) {
+      const record = extent * EXTENT_WORDS;
+      const to = records[record + TO]!;
+      for (let at = records[record + FROM]!; at < to; at++) blocks.push(this.#runs.keyAt(records[record + RUN]!, at));
     }
     return blocks;
   }
@@ -70,26 +57,21 @@ export class ApproxPrefixIndex {
    * @param to where it ends
    */
   match(prompt: PromptBlocks, from: number, to: number, matchBlocks: Float64Array): void {
-    const { ids } = prompt;
     prompt.version = this.#version;
-    const end = this.#table.findChain(prompt.hi, prompt.lo, from, to, ids);
-    const { records, strideWords } = this.#table;
-    const words = this.#holderWords;
-    // Neighbouring blocks mostly have the same holders: these are credited once per run.
-    let runFrom = from;
-    const first = this.#table.payload(0) + HOLDERS;
-    let before = end > from ? this.#table.payload(ids[from]!) + HOLDERS : 0;
-    for (let i = from + 1; i < end; i++) {
-      const holders = Math.imul(ids[i]!, strideWords) + first;
-      let word = 0;
-      while (word < words && records[holders + word] === records[before + word]) word++;
-      before = holders;
-      if (word === words) continue;
-      this.#credit(ids[runFrom]!, i - runFrom, matchBlocks);
-      runFrom = i;
+    const { parts } = prompt;
+    let run = NONE;
+    let i = from;
+    while (i < to) {
+      const length = this.#runs.findPart(prompt, i, to, run);
+      if (length === 0) break;
+      run = parts[i * PART_WORDS + PART_RUN]!;
+      const offset = parts[i * PART_WORDS + PART_OFFSET]!;
+      const heldTo = this.#heldTo(run, offset, offset + length);
+      this.#credit(run, offset, heldTo, matchBlocks);
+      i += length;
+      if (heldTo < offset + length) break;
     }
-    if (end > from) this.#credit(ids[runFrom]!, end - runFrom, matchBlocks);
-    for (let i = end; i < to; i++) ids[i] = NONE;
+    parts[i * PART_WORDS + PART_RUN] = NONE;
   }
 
   /**
@@ -101,157 +83,111 @@ export class ApproxPrefixIndex {
   insert(server: number, prompt: PromptBlocks, from: number, to: number, capacityBlocks: number): void {
     this.#ensureServer(server);
     if (this.#capacityBlocks[server] === 0) this.#capacityBlocks[server] = Math.max(1, capacityBlocks);
-    const { hi, lo, ids } = prompt;
-    let entries = this.#entries;
-    let idsHold = prompt.version === this.#version;
-    let previous = NONE;
-    let runFirst = NONE;
-    let runLast = NONE;
-    for (let i = from; i < to; i++) {
-      let id = idsHold ? ids[i]! : NONE;
-      if (id < 0) id = this.#table.find(hi[i]!, lo[i]!, previous);
-      const neighbour = runLast >= 0 ? entries[runLast * ENTRY_WORDS + NEWER]! : NONE;
-      if (id >= 0 && neighbour >= 0 && entries[neighbour * ENTRY_WORDS + BLOCK] === id) {
-        runLast = neighbour;
-      } else {
-        if (runFirst >= 0) this.#moveToNewest(server, runFirst, runLast);
-        if (id < 0) id = this.#addBlock(hi[i]!, lo[i]!, previous);
-        runFirst = this.#entryOf(id, server);
-        runLast = runFirst;
-        if (runFirst < 0) {
-          this.#addEntry(id, server);
-          entries = this.#entries;
-          // The addition may have evicted a block further on in this very prompt.
-          idsHold = prompt.version === this.#version;
-        }
-      }
-      previous = id;
+    const runs = this.#runs;
+    const { parts } = prompt;
+    // An addition may evict blocks further on in this very prompt, and with them their run.
+    let isMatched = true;
+    let run = NONE;
+    for (let i = from; i < to; ) {
+      const part = i * PART_WORDS;
+      isMatched = isMatched && prompt.version === this.#version && parts[part + PART_RUN]! >= 0;
+      if (!isMatched && runs.findPart(prompt, i, to, run) === 0) runs.addPart(prompt, i, to, run);
+      run = parts[part + PART_RUN]!;
+      const offset = parts[part + PART_OFFSET]!;
+      const length = parts[part + PART_LENGTH]!;
+      this.#refresh(server, run, offset, offset + length);
+      i += length;
     }
-    if (runFirst >= 0) this.#moveToNewest(server, runFirst, runLast);
   }
 
   /** Forgets a server and what it held. */
   remove(server: number): void {
-    if (server >= this.#oldest.length) return;
-    while (this.#oldest[server]! >= 0) this.#freeOldest(server);
+    if (server >= this.#sizeBlocks.length) return;
+    for (let extent = this.#extents.oldest(server); extent >= 0; extent = this.#extents.oldest(server)) {
+      this.#drop(extent);
+    }
+    this.#sizeBlocks[server] = 0;
     this.#capacityBlocks[server] = 0;
   }
 
-  #credit(id: number, blocks: number, matchBlocks: Float64Array): void {
-    const holders = this.#table.payload(id) + HOLDERS;
-    for (let word = 0; word < this.#holderWords; word++) {
-      for (let mask = this.#table.records[holders + word]!; mask !== 0; mask &= mask - 1) {
-        const server = 32 * word + 31 - Math.clz32(mask & -mask);
-        matchBlocks[server] = matchBlocks[server]! + blocks;
+  /** The first block of a run, from `from` on, that no server holds; `to` when all before it are held. */
+  #heldTo(run: number, from: number, to: number): number {
+    const { records } = this.#extents;
+    let heldTo = from;
+    for (let before = NONE; heldTo < to && heldTo !== before; ) {
+      before = heldTo;
+      let record = this.#runs.owner(run) * EXTENT_WORDS;
+      for (; record >= 0 && heldTo < to; record = records[record + NEXT_IN_RUN]! * EXTENT_WORDS) {
+        if (records[record + FROM]! <= heldTo && records[record + TO]! > heldTo) heldTo = records[record + TO]!;
       }
     }
+    return Math.min(heldTo, to);
   }
 
-  #addBlock(hi: number, lo: number, previous: number): number {
-    const id = this.#table.insert(hi, lo, previous);
-    this.#table.records[this.#table.payload(id) + FIRST_ENTRY] = NONE;
-    return id;
-  }
-
-  #entryOf(id: number, server: number): number {
-    const { records } = this.#table;
-    const payload = this.#table.payload(id);
-    if ((records[payload + HOLDERS + (server >>> 5)]! & (1 << (server & 31))) === 0) return NONE;
-    const entries = this.#entries;
-    let entry = records[payload + FIRST_ENTRY]!;
-    while (entries[entry * ENTRY_WORDS + SERVER] !== server) entry = entries[entry * ENTRY_WORDS + NEXT_HOLDER]!;
-    return entry;
-  }
-
-  #addEntry(id: number, server: number): void {
-    if (this.#sizeBlocks[server]! >= this.#capacityBlocks[server]!) this.#freeOldest(server);
-    let entry = this.#freeEntry;
-    if (entry >= 0) this.#freeEntry = this.#entries[entry * ENTRY_WORDS + NEWER]!;
-    else {
-      entry = this.#entriesHighWater++;
-      if (entry * ENTRY_WORDS >= this.#entries.length) this.#entries = grown(this.#entries);
+  /** Credits each holder of each block of a stretch. */
+  #credit(run: number, from: number, to: number, matchBlocks: Float64Array): void {
+    const { records } = this.#extents;
+    let record = this.#runs.owner(run) * EXTENT_WORDS;
+    for (; record >= 0; record = records[record + NEXT_IN_RUN]! * EXTENT_WORDS) {
+      const heldFrom = records[record + FROM]!;
+      const heldTo = records[record + TO]!;
+      const blocks = (heldTo < to ? heldTo : to) - (heldFrom > from ? heldFrom : from);
+      if (blocks <= 0) continue;
+      const server = records[record + SERVER]!;
+      matchBlocks[server] = matchBlocks[server]! + blocks;
     }
-    const { records } = this.#table;
-    const payload = this.#table.payload(id);
-    const at = entry * ENTRY_WORDS;
-    this.#entries[at + BLOCK] = id;
-    this.#entries[at + SERVER] = server;
-    this.#entries[at + NEXT_HOLDER] = records[payload + FIRST_ENTRY]!;
-    records[payload + FIRST_ENTRY] = entry;
-    const word = payload + HOLDERS + (server >>> 5);
-    records[word] = records[word]! | (1 << (server & 31));
-    this.#link(server, entry, entry);
-    this.#sizeBlocks[server] = this.#sizeBlocks[server]! + 1;
   }
 
-  /** Puts the run `first..last`, already linked inside, behind the server's newest entry. */
-  #link(server: number, first: number, last: number): void {
-    const entries = this.#entries;
-    const newest = this.#newest[server]!;
-    entries[first * ENTRY_WORDS + OLDER] = newest;
-    entries[last * ENTRY_WORDS + NEWER] = NONE;
-    if (newest >= 0) entries[newest * ENTRY_WORDS + NEWER] = first;
-    else this.#oldest[server] = first;
-    this.#newest[server] = last;
-  }
-
-  #moveToNewest(server: number, first: number, last: number): void {
-    const entries = this.#entries;
-    const after = entries[last * ENTRY_WORDS + NEWER]!;
-    if (after < 0) return;
-    const before = entries[first * ENTRY_WORDS + OLDER]!;
-    entries[after * ENTRY_WORDS + OLDER] = before;
-    if (before >= 0) entries[before * ENTRY_WORDS + NEWER] = after;
-    else this.#oldest[server] = after;
-    this.#link(server, first, last);
-  }
-
-  #freeOldest(server: number): void {
-    const entries = this.#entries;
-    const entry = this.#oldest[server]!;
-    const at = entry * ENTRY_WORDS;
-    const after = entries[at + NEWER]!;
-    this.#oldest[server] = after;
-    if (after >= 0) entries[after * ENTRY_WORDS + OLDER] = NONE;
-    else this.#newest[server] = NONE;
-    this.#sizeBlocks[server] = this.#sizeBlocks[server]! - 1;
-    this.#dropHolder(entries[at + BLOCK]!, entry, server);
-    entries[at + NEWER] = this.#freeEntry;
-    this.#freeEntry = entry;
-  }
-
-  /** Takes an entry out of its block's holders, and forgets a block that has none left. */
-  #dropHolder(id: number, entry: number, server: number): void {
-    const entries = this.#entries;
-    const { records } = this.#table;
-    const payload = this.#table.payload(id);
-    const next = entries[entry * ENTRY_WORDS + NEXT_HOLDER]!;
-    const first = records[payload + FIRST_ENTRY]!;
-    if (first === entry) {
-      records[payload + FIRST_ENTRY] = next;
-      if (next < 0) {
-        this.#table.release(id);
-        this.#version++;
-        return;
+  /** Makes a stretch of a run a server's newest, by pieces that it holds in one extent or does not hold. */
+  #refresh(server: number, run: number, from: number, to: number): void {
+    const extents = this.#extents;
+    for (let at = from; at < to; ) {
+      const extent = extents.find(server, run, at);
+      const heldFrom = extent < 0 ? to : extents.records[extent * EXTENT_WORDS + FROM]!;
+      let end = to;
+      if (heldFrom <= at && extent >= 0) {
+        end = Math.min(to, extents.records[extent * EXTENT_WORDS + TO]!);
+        extents.renew(extent, at, end);
+      } else {
+        end = Math.min(to, heldFrom);
+        extents.append(server, run, at, end);
+        this.#sizeBlocks[server] = this.#sizeBlocks[server]! + end - at;
+        this.#evict(server);
       }
-    } else {
-      let holder = first * ENTRY_WORDS;
-      while (entries[holder + NEXT_HOLDER] !== entry) holder = entries[holder + NEXT_HOLDER]! * ENTRY_WORDS;
-      entries[holder + NEXT_HOLDER] = next;
+      at = end;
     }
-    const word = payload + HOLDERS + (server >>> 5);
-    records[word] = records[word]! & ~(1 << (server & 31));
+  }
+
+  /** Drops a server's oldest blocks beyond its capacity. */
+  #evict(server: number): void {
+    const extents = this.#extents;
+    let excess = this.#sizeBlocks[server]! - this.#capacityBlocks[server]!;
+    if (excess <= 0) return;
+    this.#sizeBlocks[server] = this.#capacityBlocks[server]!;
+    while (excess > 0) {
+      const oldest = extents.oldest(server);
+      const { records } = extents;
+      const record = oldest * EXTENT_WORDS;
+      const blocks = records[record + TO]! - records[record + FROM]!;
+      if (blocks > excess) records[record + FROM] = records[record + FROM]! + excess;
+      else this.#drop(oldest);
+      excess -= blocks;
+    }
+  }
+
+  #drop(extent: number): void {
+    const run = this.#extents.records[extent * EXTENT_WORDS + RUN]!;
+    if (!this.#extents.drop(extent)) return;
+    this.#runs.free(run);
+    this.#version++;
   }
 
   #ensureServer(server: number): void {
-    const servers = this.#oldest.length;
+    this.#extents.ensureServer(server);
+    const servers = this.#sizeBlocks.length;
     if (server < servers) return;
-    const length = 32 * Math.ceil(Math.max(2 * servers, server + 1) / 32);
-    this.#oldest = grown(this.#oldest, length).fill(NONE, servers);
-    this.#newest = grown(this.#newest, length).fill(NONE, servers);
+    const length = Math.max(2 * servers, server + 1);
     this.#sizeBlocks = grown(this.#sizeBlocks, length);
     this.#capacityBlocks = grown(this.#capacityBlocks, length);
-    this.#holderWords = length / 32;
-    this.#table.widen(HOLDERS + this.#holderWords);
   }
 }

@@ -2,6 +2,12 @@ import type { BlockKeys } from "../framework/block-keys.ts";
 import type { InferenceRequest } from "../framework/request.ts";
 import { grown } from "./block-table.ts";
 
+/** Words of a part in `PromptBlocks.parts`. */
+export const PART_RUN = 0;
+export const PART_OFFSET = 1;
+export const PART_LENGTH = 2;
+export const PART_WORDS = 3;
+
 /**
  * A request's block keys, copied: what `promptKeys` gives is the host's scratch, and the pre-request hook needs the
  * keys again. Kept and refilled by a producer, so that requests allocate nothing.
@@ -11,13 +17,25 @@ export class PromptBlocks {
   lo = new Int32Array(256);
   /** An index's own id of each block as of its last look-up, -1 where it has none. */
   ids = new Int32Array(256);
+  /**
+   * Parts of the prompts that lie in one run of an index's keys: at the words of its first block, each part has its
+   * run, the offset there, and its length in blocks.
+   */
+  parts = new Int32Array(257 * PART_WORDS);
   /** Blocks of all prompts together. */
   length = 0;
   /** Where each prompt ends; prompt p spans `ends[p - 1] ?? 0` to `ends[p]`. */
   readonly ends: number[] = [];
-  /** State of the index for which `ids` holds. */
+  /** State of the index for which `ids` or `parts` holds. */
   version = -1;
   #request: InferenceRequest | undefined;
+
+  setPart(block: number, run: number, offset: number, length: number): void {
+    const at = block * PART_WORDS;
+    this.parts[at] = run;
+    this.parts[at + PART_OFFSET] = offset;
+    this.parts[at + PART_LENGTH] = length;
+  }
 
   /** Whether the blocks are those of the request. */
   isOf(request: InferenceRequest): boolean {
@@ -56,5 +74,6 @@ export class PromptBlocks {
     this.hi = grown(this.hi, length);
     this.lo = grown(this.lo, length);
     this.ids = grown(this.ids, length);
+    this.parts = grown(this.parts, (length + 1) * PART_WORDS);
   }
 }
