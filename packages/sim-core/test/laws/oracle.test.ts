@@ -2,9 +2,8 @@ import type { DecisionRecord, InferenceRequest } from "@windtunnel/router-polici
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { SimulationInput } from "../../src/simulate/input.ts";
-import { simulate } from "../../src/simulate/simulate.ts";
 import type { SimulatedRequest } from "../../src/simulate/simulated-request.ts";
-import { randomFleet } from "../support/random-fleet.ts";
+import { randomFleet, simulateSmall } from "../support/random-fleet.ts";
 
 const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 150);
 
@@ -13,7 +12,10 @@ type OutputKeys<T> = Extract<keyof T, `${string}${"output" | "Output"}${string}`
 
 function decisionsOf(input: SimulationInput): [number, DecisionRecord][] {
   const decisions: [number, DecisionRecord][] = [];
-  simulate({ ...input, recordDecision: () => true }, { onDecision: (row, record) => decisions.push([row, record]) });
+  simulateSmall(
+    { ...input, recordDecision: () => true },
+    { onDecision: (row, record) => decisions.push([row, record]) },
+  );
   return decisions;
 }
 
@@ -49,7 +51,7 @@ describe("law: a policy never sees a request's output length", () => {
         // Room for the longer answer too.
         const pools = input.pools.map((pool) => ({ ...pool, numGpuBlocks: pool.numGpuBlocks + 1 }));
         const given = { ...input, pools, workload: { ...open, arrivalUs } };
-        const { finishUs } = simulate(given).requests;
+        const { finishUs } = simulateSmall(given).requests;
         const outputTokens = open.outputTokens.slice();
         outputTokens[0]! += 5;
         const longer = { ...given, workload: { ...given.workload, outputTokens } };

@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SimulationResult } from "../../src/simulate/result.ts";
-import { simulate } from "../../src/simulate/simulate.ts";
 import { bentStepTime } from "../support/bent-step-time.ts";
 import { driveEngine, profile } from "../support/drive-engine.ts";
 import { constantStep, onePool } from "../support/one-replica.ts";
-import { randomFleet } from "../support/random-fleet.ts";
+import { randomFleet, simulateSmall } from "../support/random-fleet.ts";
 import { randomWorkload } from "../support/random-workload.ts";
 
 const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 150);
@@ -20,7 +19,7 @@ describe("laws of replicas", () => {
   it("a replica with work it could do is never idle, and one without is", () => {
     fc.assert(
       fc.property(randomFleet, (input) => {
-        const result = simulate(input);
+        const result = simulateSmall(input);
         const overheadUs = input.pools[0]!.profile.requestOverheadUs;
         const { arrivalUs, finishUs } = result.requests;
         for (const [index, { busyUs }] of result.replicas.entries()) {
@@ -43,7 +42,7 @@ describe("laws of replicas", () => {
   it("a replica's totals are those of its requests", () => {
     fc.assert(
       fc.property(randomFleet, (input) => {
-        const result = simulate(input);
+        const result = simulateSmall(input);
         const { requests } = result;
         for (const [index, replica] of result.replicas.entries()) {
           const rows = rowsOf(result, index);
@@ -114,7 +113,7 @@ describe("Little's law", () => {
             { maxNumSeqs, maxNumBatchedTokens: 200 },
             constantStep(STEP_US),
           );
-          const { requests, series } = simulate(input);
+          const { requests, series } = simulateSmall(input);
           let integralUs = 0;
           for (let at = 0; at < series!.running.length; at++) {
             integralUs += (series!.running[at]! + series!.waiting[at]!) * SAMPLE_US;

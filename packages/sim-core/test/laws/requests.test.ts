@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Outcome } from "../../src/simulate/result.ts";
-import { simulate } from "../../src/simulate/simulate.ts";
-import { randomFleet } from "../support/random-fleet.ts";
+import { randomFleet, simulateSmall } from "../support/random-fleet.ts";
 
 const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 150);
 
@@ -10,7 +9,7 @@ describe("laws of requests", () => {
   it("every request ends exactly once, with a reason", () => {
     fc.assert(
       fc.property(randomFleet, (input) => {
-        const { requests, replicas } = simulate(input);
+        const { requests, replicas } = simulateSmall(input);
         expect([...requests.outcome]).toEqual(new Array(requests.count).fill(Outcome.completed));
         const completed = replicas.reduce((sum, replica) => sum + replica.completed, 0);
         expect(completed).toBe(requests.count);
@@ -25,7 +24,7 @@ describe("laws of requests", () => {
   it("an effect never precedes its cause", () => {
     fc.assert(
       fc.property(randomFleet, (input) => {
-        const { requests, endUs } = simulate(input);
+        const { requests, endUs } = simulateSmall(input);
         const overheadUs = input.pools[0]!.profile.requestOverheadUs;
         const { arrivalUs, scheduledUs, firstTokenUs, finishUs } = requests;
         for (let row = 0; row < requests.count; row++) {
@@ -44,7 +43,7 @@ describe("laws of requests", () => {
     fc.assert(
       fc.property(randomFleet, (input) => {
         const { workload } = input;
-        const { arrivalUs, finishUs } = simulate(input).requests;
+        const { arrivalUs, finishUs } = simulateSmall(input).requests;
         const stages = workload.stages ?? [{ name: "all", firstRow: 0, rows: workload.count, startDelayUs: 0 }];
         let stageUs = 0;
         for (const stage of stages) {

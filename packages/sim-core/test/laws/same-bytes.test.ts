@@ -2,8 +2,7 @@ import type { DecisionRecord } from "@windtunnel/router-policies";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SimulationInput } from "../../src/simulate/input.ts";
-import { simulate } from "../../src/simulate/simulate.ts";
-import { randomFleet } from "../support/random-fleet.ts";
+import { randomFleet, simulateSmall } from "../support/random-fleet.ts";
 
 const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 150);
 
@@ -14,7 +13,7 @@ function everything(input: SimulationInput) {
     events: _events,
     itl,
     ...result
-  } = simulate(input, {
+  } = simulateSmall(input, {
     onDecision: (row, record) => decisions.push([row, record]),
   });
   return { ...result, itl: itl.counts, decisions };

@@ -37,6 +37,9 @@ export interface Drive {
   readonly kvEventDelayUs?: number;
 }
 
+/** After these an engine has gone astray: a test fails then, and does not hang. */
+const MOST_EVENTS = 200_000;
+
 /** Runs one engine on a workload by itself and writes down all that can be seen of it. */
 export function driveEngine(drive: Drive) {
   const { workload } = drive;
@@ -72,7 +75,8 @@ export function driveEngine(drive: Drive) {
   const looks = drive.looks ?? [];
   let look = 0;
   let next = 0;
-  for (;;) {
+  for (let events = 0; ; events++) {
+    if (events > MOST_EVENTS) throw new Error("the engine goes on for ever");
     const arrivalUs = next < workload.count ? workload.arrivalUs[next]! : Infinity;
     const lookUs = look < looks.length ? looks[look]! : Infinity;
     const key = Math.min(engine.nextKey, eventKey(arrivalUs, Phase.arrival), eventKey(lookUs, Phase.scrape));

@@ -1,6 +1,8 @@
 import { loadEndpointPickerConfig, presetText } from "@windtunnel/router-policies";
 import fc from "fast-check";
-import type { SimulationInput } from "../../src/simulate/input.ts";
+import type { SimulationControl, SimulationInput } from "../../src/simulate/input.ts";
+import type { SimulationResult } from "../../src/simulate/result.ts";
+import { simulate } from "../../src/simulate/simulate.ts";
 import type { Workload, WorkloadStage } from "../../src/workload/workload.ts";
 import { bentStepTime } from "./bent-step-time.ts";
 import { profile } from "./drive-engine.ts";
@@ -90,3 +92,16 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
       kvEventDelayUs: given.kvEventDelayUs,
     };
   });
+
+/** Looks at `shouldStop`, some thousands of events apart, after which a small run has gone astray. */
+const MOST_LOOKS = 100;
+
+/** Runs a small scenario, and throws where it goes on for ever, so that a test fails and does not hang. */
+export function simulateSmall(input: SimulationInput, control: SimulationControl = {}): SimulationResult {
+  let looks = 0;
+  const shouldStop = (): boolean => {
+    if (++looks > MOST_LOOKS) throw new Error("the run goes on for ever");
+    return false;
+  };
+  return simulate(input, { shouldStop, ...control });
+}
