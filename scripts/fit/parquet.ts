@@ -11,7 +11,7 @@ const SYSTEMS = join(DATA, "calibration/aiconfigurator/systems/data");
 export type Row = Readonly<Record<string, number | string>>;
 
 /** GPUs that have measured kernel tables. */
-export function measuredSystems(): string[] {
+function measuredSystems(): string[] {
   return readdirSync(SYSTEMS).sort();
 }
 

@@ -6,7 +6,7 @@ export interface Sample {
 }
 
 /** Position on an axis of ascending knots: index of the left knot and the share of the right one; clamped to the ends. */
-export function locate(knots: readonly number[], x: number): [number, number] {
+function locate(knots: readonly number[], x: number): [number, number] {
   const last = knots.length - 1;
   if (last === 0 || x <= knots[0]!) return [0, 0];
   if (x >= knots[last]!) return [last - 1, 1];
@@ -16,7 +16,7 @@ export function locate(knots: readonly number[], x: number): [number, number] {
 }
 
 /** The grid values (row-major, the last axis fastest) that enter the multilinear interpolation at a point. */
-export function corners(
+function corners(
   axes: readonly (readonly number[])[],
   at: readonly number[],
 ): { index: number; share: number }[] {

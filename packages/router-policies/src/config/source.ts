@@ -8,7 +8,7 @@ const MAX_DEPTH = 64;
 const MAX_NODES = 100_000;
 
 /** Parses YAML into values that know where they stand. */
-export function parseLocated(text: string, file: string): Located {
+function parseLocated(text: string, file: string): Located {
   const start: Position = { file, line: 1, column: 1 };
   const lines = new LineCounter();
   try {

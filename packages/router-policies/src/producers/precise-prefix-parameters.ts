@@ -4,7 +4,7 @@ import { durationUs } from "../framework/units.ts";
 /** Of the in-memory index, as upstream. */
 export const DEFAULT_SIZE_BLOCKS = 1e8;
 export const DEFAULT_POD_CACHE_SIZE = 10;
-export const DEFAULT_BLOCK_SIZE_TOKENS = 16;
+const DEFAULT_BLOCK_SIZE_TOKENS = 16;
 export const DEFAULT_SPECULATIVE_TTL_US = 2_000_000;
 
 const tokenProcessorConfig = z.strictObject({

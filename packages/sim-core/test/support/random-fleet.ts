@@ -9,7 +9,7 @@ import { profile } from "./drive-engine.ts";
 import { randomWorkload } from "./random-workload.ts";
 
 /** Router presets that between them read every signal there is. */
-export const PRESETS = [
+const PRESETS = [
   "least-connections",
   "optimized-baseline",
   "precise-prefix-cache",
