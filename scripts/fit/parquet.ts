@@ -10,11 +10,6 @@ const SYSTEMS = join(DATA, "calibration/aiconfigurator/systems/data");
 
 export type Row = Readonly<Record<string, number | string>>;
 
-/** GPUs that have measured kernel tables. */
-function measuredSystems(): string[] {
-  return readdirSync(SYSTEMS).sort();
-}
-
 /** Rows of a system's measured table (`gemm_perf`, `moe_perf`, …), 64-bit integers as numbers; empty where there is none. */
 export async function readTable(system: string, operator: string, table: string): Promise<Row[]> {
   const files = readdirSync(join(SYSTEMS, system, operator), { recursive: true, encoding: "utf8" });
