@@ -31,6 +31,7 @@ export function fleet(
     ...engine,
   });
   const text = policy.includes("\n") ? policy : presetText(policy);
+  if (text === undefined) throw new Error(`unknown preset "${policy}"`);
   const shared = { accelerator, model, tensorParallel: 1 };
   return {
     workload,

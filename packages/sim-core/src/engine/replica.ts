@@ -713,7 +713,7 @@ export class Replica implements Engine {
     into.waiting = this.#gaugeWaiting;
     into.freeBlocks = this.#gaugeFreeBlocks;
     if (this.#mode !== Mode.stretch) return;
-    const ended = this.#clock.stepsEndedBy(timeUs, this.#lastStep);
+    const ended = this.#clock.stepsEndedBy(timeUs, this.#stretchSteps, this.#lastStep);
     if (ended <= this.#stretchSteps) return;
     into.running = this.#running.length;
     into.waiting = this.#waitingBy(this.#clock.endOfUs(ended - 1));
@@ -727,7 +727,7 @@ export class Replica implements Engine {
   publishUntil(timeUs: number): void {
     if (this.#mode !== Mode.stretch) return;
     // The step in progress at that time is scheduled, so its evictions have happened; they are dated by its end.
-    const ended = this.#clock.stepsEndedBy(timeUs, this.#lastStep - 1);
+    const ended = this.#clock.stepsEndedBy(timeUs, this.#stretchSteps, this.#lastStep - 1);
     const steps = ended + 1 - this.#appliedSteps;
     if (steps <= 0) return;
     const blocks = this.#growth.blocksOver(this.#decodeSteps, steps);

@@ -115,10 +115,10 @@ export class StretchClock {
     return high;
   }
 
-  /** How many steps have ended at or before `timeUs`, of at most `atMost`. */
-  stepsEndedBy(timeUs: number, atMost: number): number {
-    if (atMost <= 0 || timeUs < this.endOfUs(1)) return 0;
-    if (this.endOfUs(atMost) <= timeUs) return atMost;
-    return this.firstEndingFrom(timeUs + 1, 1) - 1;
+  /** How many steps have ended at or before `timeUs`: at least `atLeast`, which have, and at most `atMost`. */
+  stepsEndedBy(timeUs: number, atLeast: number, atMost: number): number {
+    if (atMost <= atLeast || timeUs < this.endOfUs(atLeast + 1)) return atLeast;
+    const first = this.firstEndingFrom(timeUs + 1, atLeast + 1);
+    return first > atMost ? atMost : first - 1;
   }
 }

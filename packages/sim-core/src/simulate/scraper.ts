@@ -28,6 +28,8 @@ export class Scraper {
   readonly #kept: Float64Array;
   readonly #gauges: EngineGauges = { running: 0, waiting: 0, freeBlocks: 0 };
   #cursor = 0;
+  /** When the metrics were last brought up to date: scrapes until then are shown. */
+  #refreshedUs = -1;
   /** Start of the interval that the cursor is in. */
   #cycleUs = 0;
 
@@ -55,7 +57,7 @@ export class Scraper {
   /** Must be called before an engine does something at `nowUs`: a scrape at that very moment sees the result. */
   keep(engine: number, nowUs: number): void {
     const scrapeUs = this.#lastScrapeBefore(engine, nowUs);
-    if (scrapeUs < 0 || scrapeUs <= this.#keptUs[engine]!) return;
+    if (scrapeUs <= this.#refreshedUs || scrapeUs <= this.#keptUs[engine]!) return;
     this.#keptUs[engine] = scrapeUs;
     const gauges = this.#gauges;
     this.#engines[engine]!.gaugesAt(scrapeUs, gauges);
@@ -68,6 +70,7 @@ export class Scraper {
   refresh(nowUs: number): void {
     const order = this.#order;
     const endpoints = order.length;
+    this.#refreshedUs = nowUs;
     // At most one round: an endpoint that was scraped several times shows the last.
     for (let visits = 0; visits < endpoints; visits++) {
       const engine = order[this.#cursor]!;

@@ -3,23 +3,27 @@ import { describe, expect, it } from "vitest";
 import { RequestList, RequestState, RequestsInFlight } from "../../../src/engine/requests-in-flight.ts";
 
 describe("RequestsInFlight", () => {
-  it("starts a slot afresh, also a used one", () => {
+  it("starts a slot afresh, also a used one, in what an engine reads before it writes", () => {
     const requests = new RequestsInFlight();
     const slot = requests.allocate(5, 100, 10);
-    requests.computedTokens[slot] = 50;
+    requests.numTokens[slot] = 104;
     requests.state[slot] = RequestState.decode;
-    requests.leaf[slot] = 3;
-    requests.priority[slot] = 2;
+    requests.scheduledStep[slot] = 7;
     requests.generatedTokens[slot] = 4;
     requests.release(slot);
     expect(requests.allocate(6, 200, 20)).toBe(slot);
-    const { row, promptTokens, numTokens, outputTokens, computedTokens, state, leaf, priority, generatedTokens } =
-      requests;
+    const { row, promptTokens, numTokens, outputTokens, state, scheduledStep, generatedTokens } = requests;
     expect(
-      [row, promptTokens, numTokens, outputTokens, computedTokens, state, leaf, priority, generatedTokens].map(
-        (column) => column[slot],
-      ),
-    ).toEqual([6, 200, 200, 20, 0, RequestState.waiting, -1, 0, 0]);
+      [row, promptTokens, numTokens, outputTokens, state, scheduledStep, generatedTokens].map((column) => column[slot]),
+    ).toEqual([6, 200, 200, 20, RequestState.waiting, -1, 0]);
+  });
+
+  it("has a column's default in slots that were never used, also beyond the first growth", () => {
+    const requests = new RequestsInFlight();
+    for (let row = 0; row < 65; row++) requests.allocate(row, 1, 1);
+    for (const slot of [0, 64]) {
+      expect([requests.leaf[slot], requests.growing[slot], requests.lastTokenUs[slot]]).toEqual([-1, -1, NaN]);
+    }
   });
 
   it("keeps every request in flight apart when it grows", () => {

@@ -119,7 +119,7 @@ describe("StretchClock", () => {
       fc.property(stretch, fc.nat(200_000), fc.nat(50), ({ curve, seqs, first, steps }, timeUs, atLeast) => {
         const clock = clockOf(curve, 77, seqs, first);
         const found = clock.firstEndingFrom(timeUs, atLeast);
-        const ended = clock.stepsEndedBy(timeUs, steps);
+        const ended = clock.stepsEndedBy(timeUs, 0, steps);
         const linear = clockOf(curve, 77, seqs, first);
         let step = atLeast;
         while (linear.endOfUs(step) < timeUs) step++;
