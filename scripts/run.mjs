@@ -138,5 +138,7 @@ const here = task === "windtunnel" ? (process.env.INIT_CWD ?? process.cwd()) : r
 for (const [index, command] of commands.entries()) {
   const last = index === commands.length - 1;
   const code = await run(last ? [...command, ...rest] : command, here, env);
-  if (code !== 0) process.exit(code);
+  // The checks do not build on each other: all speak, the first failure counts, an interrupt ends it.
+  process.exitCode ||= code;
+  if (code >= 128) break;
 }
