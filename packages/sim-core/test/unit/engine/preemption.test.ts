@@ -106,6 +106,27 @@ describe.each(["fast", "plain"] as const)("preemption, %s engine", (path) => {
     expect([at(200), at(300)]).toEqual([1, 1]);
   });
 
+  it("under priority takes back a chunk of a prompt that it had given in the same step", () => {
+    const given = [
+      { atUs: 0, prompt: 16, output: 1 },
+      { atUs: 50, prompt: 3, output: 4 },
+    ];
+    const engine = { schedulingPolicy: "priority", longPrefillTokenThreshold: 4 } as const;
+    const { timeline, counters } = drive(given, engine, { priorities: [1, 0] });
+    // At 300 the fourth chunk takes the last block, and the second request's fifth token needs one.
+    expect(timeline).toEqual([
+      ["scheduled", 0, 0, 0],
+      ["scheduled", 1, 100, 0],
+      ["first", 1, 200],
+      ["preempted", 0, 300],
+      ["finished", 1, 500],
+      ["scheduled", 0, 500, 12],
+      ["first", 0, 600],
+      ["finished", 0, 600],
+    ]);
+    expect(counters.prefillTokens).toBe(12 + 4 + 3);
+  });
+
   it("under priority admits the most urgent first, and equals by arrival", () => {
     const given = [0, 1, 2, 3].map((atUs) => ({ atUs, prompt: 4, output: 1 }));
     const { timeline } = drive(given, { schedulingPolicy: "priority", maxNumSeqs: 1 }, { priorities: [5, 2, 0, 2] });
