@@ -88,14 +88,18 @@ export class ApproxPrefixIndex {
     // An addition may evict blocks further on in this very prompt, and with them their run.
     let isMatched = true;
     let run = NONE;
+    let runEnd = 0;
     for (let i = from; i < to; ) {
       const part = i * PART_WORDS;
       isMatched = isMatched && prompt.version === this.#version && parts[part + PART_RUN]! >= 0;
-      if (!isMatched && runs.findPart(prompt, i, to, run) === 0) runs.addPart(prompt, i, to, run);
+      if (!isMatched && runs.findPart(prompt, i, to, run) === 0) {
+        runs.addPart(prompt, i, to, run, run >= 0 && runEnd === runs.keysOf(run));
+      }
       run = parts[part + PART_RUN]!;
       const offset = parts[part + PART_OFFSET]!;
       const length = parts[part + PART_LENGTH]!;
-      this.#refresh(server, run, offset, offset + length);
+      runEnd = offset + length;
+      this.#refresh(server, run, offset, runEnd);
       i += length;
     }
   }

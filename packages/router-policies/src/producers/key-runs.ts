@@ -17,15 +17,14 @@ const OWNER = 2;
 const FOLLOWER = 3;
 const RUN_WORDS = 4;
 
-/** Words of a slot: a run plus one (0: empty), then a tag and the key's offset in the run. */
-const SLOT_WORDS = 2;
-const OFFSET_BITS = 16;
-const OFFSET_MASK = (1 << OFFSET_BITS) - 1;
-const MAX_RUN_KEYS = 1 << OFFSET_BITS;
+const EMPTY = 0;
+/** Bits of a slot that hold a run plus one; those above hold a tag. The second width is for more than the first holds. */
+const RUN_BITS = 20;
+const WIDE_RUN_BITS = 27;
 /** Share of the slots in use, stale ones included, at which they are rebuilt. */
-const MAX_LOAD_FRACTION = 0.6;
+const MAX_LOAD_FRACTION = 0.75;
 /** Share of the slots that keys may fill after a rebuild; the rest pays for the next one. */
-const MAX_LIVE_FRACTION = 0.3;
+const MAX_LIVE_FRACTION = 0.4;
 
 /** Odd multipliers of the hashes; their high bits choose the slot and the tag. */
 const HI_FACTOR = 0x85ebca6b;
@@ -50,8 +49,9 @@ export class KeyRuns {
   #runs = new Int32Array(FIRST_RUNS * RUN_WORDS);
   #runsHighWater = 0;
   #freeRun = NONE;
-  #slots = new Int32Array(SLOT_WORDS << FIRST_SLOT_BITS);
+  #slots = new Int32Array(1 << FIRST_SLOT_BITS);
   #shift = 32 - FIRST_SLOT_BITS;
+  #runMask = (1 << RUN_BITS) - 1;
   #usedSlots = 0;
   /** Of the last look-up: the offset of the key that was found, or the slot where it would be. */
   #foundOffset = 0;
@@ -107,32 +107,35 @@ export class KeyRuns {
   }
 
   /**
-   * Makes a run of the key of block `i`, which `findPart` has just not found, and of those of the next blocks below
-   * `to` that are in no run either, and writes that part of the prompt at `i`.
+   * Takes in the key of block `i`, which `findPart` has just not found, and those of the next blocks below `to` that are
+   * in no run either, and writes that part of the prompt at `i`. They go on a run whose end the block before is, so
+   * that a conversation which grows stays one run, else into a new one. The last block makes a run of its own: it may
+   * be partly filled, and the next turn then has another in its place.
    *
-   * @returns blocks in the part
+   * @param after the run of the block before, -1 at the front
+   * @param isEnd whether the block before is the last of its run
    */
-  addPart(prompt: PromptBlocks, i: number, to: number, after: number): number {
+  addPart(prompt: PromptBlocks, i: number, to: number, after: number, isEnd: boolean): void {
     const { hi, lo } = prompt;
-    const limit = Math.min(to - i, MAX_RUN_KEYS);
-    const run = this.#newRun(limit);
+    const limit = Math.max(1, to - 1 - i);
+    const goesOn = isEnd && i < to - 1;
+    const run = goesOn ? after : this.#newRun(after);
+    const offset = this.keysOf(run);
+    this.#reserve(run, offset + limit);
     const record = run * RUN_WORDS;
-    const runs = this.#runs;
-    if (after >= 0) runs[after * RUN_WORDS + FOLLOWER] = run;
-    const keys = this.#keys;
+    let at = 2 * (this.#runs[record]! + offset);
     let length = 0;
     do {
       const h = hi[i + length]!;
       const l = lo[i + length]!;
-      keys[this.#keysEnd] = h;
-      keys[this.#keysEnd + 1] = l;
-      this.#keysEnd += 2;
-      runs[record + LENGTH] = length + 1;
+      this.#keys[at++] = h;
+      this.#keys[at++] = l;
+      this.#runs[record + LENGTH] = offset + length + 1;
       this.#liveKeys++;
-      this.#occupy(h, l, run, length++);
+      length++;
+      this.#occupy(h, l, run);
     } while (length < limit && this.#probe(hi[i + length]!, lo[i + length]!) < 0);
-    prompt.setPart(i, run, 0, length);
-    return length;
+    prompt.setPart(i, run, offset, length);
   }
 
   /** Forgets a run; its number may be given out again. */
@@ -168,33 +171,40 @@ export class KeyRuns {
   #probe(hi: number, lo: number): number {
     const slots = this.#slots;
     const last = slots.length - 1;
+    const runMask = this.#runMask;
     const mixed = lo ^ Math.imul(hi, HI_FACTOR);
-    const tag = Math.imul(mixed, TAG_FACTOR);
-    let slot = (Math.imul(mixed, SLOT_FACTOR) >>> this.#shift) * SLOT_WORDS;
-    for (let held = slots[slot]!; held !== 0; held = slots[slot]!) {
-      const word = slots[slot + 1]!;
-      if ((word ^ tag) >>> OFFSET_BITS === 0 && this.#isAt(held - 1, word & OFFSET_MASK, hi, lo)) {
-        this.#foundOffset = word & OFFSET_MASK;
-        return held - 1;
-      }
-      slot = (slot + SLOT_WORDS) & last;
+    const tag = Math.imul(mixed, TAG_FACTOR) & ~runMask;
+    let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
+    for (let held = slots[slot]!; held !== EMPTY; held = slots[slot]!) {
+      if (((held ^ tag) & ~runMask) === 0 && this.#hasKey((held & runMask) - 1, hi, lo)) return (held & runMask) - 1;
+      slot = (slot + 1) & last;
     }
     this.#emptySlot = slot;
     return NONE;
   }
 
-  /** Puts the key that was last looked for, and not found, into the slot where it should have been. */
-  #occupy(hi: number, lo: number, run: number, offset: number): void {
-    const mixed = lo ^ Math.imul(hi, HI_FACTOR);
-    this.#slots[this.#emptySlot] = run + 1;
-    this.#slots[this.#emptySlot + 1] = (Math.imul(mixed, TAG_FACTOR) & ~OFFSET_MASK) | offset;
-    this.#usedSlots++;
-    if (this.#usedSlots * SLOT_WORDS >= this.#slots.length * MAX_LOAD_FRACTION) this.#rebuildSlots();
+  /** Looks for a key in a run: mostly its first. */
+  #hasKey(run: number, hi: number, lo: number): boolean {
+    const length = this.keysOf(run);
+    for (let offset = 0; offset < length; offset++) {
+      if (!this.#isAt(run, offset, hi, lo)) continue;
+      this.#foundOffset = offset;
+      return true;
+    }
+    return false;
   }
 
-  /** A free run at the end of the keys, with room for `keys` there. */
-  #newRun(keys: number): number {
-    if (this.#keysEnd + 2 * keys > this.#keys.length) this.#compact(2 * keys);
+  /** Puts the key that was last looked for, and not found, into the slot where it should have been. */
+  #occupy(hi: number, lo: number, run: number): void {
+    const tag = Math.imul(lo ^ Math.imul(hi, HI_FACTOR), TAG_FACTOR) & ~this.#runMask;
+    this.#slots[this.#emptySlot] = tag | (run + 1);
+    this.#usedSlots++;
+    const isFull = this.#usedSlots >= this.#slots.length * MAX_LOAD_FRACTION;
+    if (isFull || run >= this.#runMask) this.#rebuildSlots();
+  }
+
+  /** A run without keys, the follower of another. */
+  #newRun(after: number): number {
     let run = this.#freeRun;
     if (run >= 0) this.#freeRun = this.#runs[run * RUN_WORDS + OWNER]!;
     else {
@@ -202,53 +212,73 @@ export class KeyRuns {
       if (run * RUN_WORDS >= this.#runs.length) this.#runs = grown(this.#runs);
     }
     const record = run * RUN_WORDS;
-    this.#runs[record] = this.#keysEnd / 2;
     this.#runs[record + LENGTH] = 0;
     this.#runs[record + OWNER] = NONE;
     this.#runs[record + FOLLOWER] = NONE;
+    if (after >= 0) this.#runs[after * RUN_WORDS + FOLLOWER] = run;
     return run;
   }
 
-  /** Moves the keys together, into twice the room where less than half of it would be free. */
+  /** Makes room for `keys` keys of a run, at the end of all where it has to move. */
+  #reserve(run: number, keys: number): void {
+    const length = this.keysOf(run);
+    if (length > 0 && keys <= roomFor(length)) return;
+    const room = 2 * roomFor(keys);
+    if (this.#keysEnd + room > this.#keys.length) this.#compact(room);
+    const from = 2 * this.#runs[run * RUN_WORDS]!;
+    this.#runs[run * RUN_WORDS] = this.#keysEnd / 2;
+    for (let word = 0; word < 2 * length; word++) this.#keys[this.#keysEnd + word] = this.#keys[from + word]!;
+    this.#keysEnd += room;
+  }
+
+  /** Moves the runs together, into twice the room where less than half of it would be free. */
   #compact(wordsWanted: number): void {
+    const runs = this.#runs;
+    const end = this.#runsHighWater * RUN_WORDS;
+    let wanted = wordsWanted;
+    for (let record = 0; record < end; record += RUN_WORDS) wanted += 2 * roomFor(runs[record + LENGTH]!);
     let length = this.#keys.length;
-    while (2 * (2 * this.#liveKeys + wordsWanted) > length) length *= 2;
+    while (2 * wanted > length) length *= 2;
     const before = this.#keys;
     const keys = new Int32Array(length);
-    const runs = this.#runs;
-    let to = 0;
-    for (let run = 0; run < this.#runsHighWater; run++) {
-      const record = run * RUN_WORDS;
+    let start = 0;
+    for (let record = 0; record < end; record += RUN_WORDS) {
       const from = 2 * runs[record]!;
-      const end = from + 2 * runs[record + LENGTH]!;
-      runs[record] = to / 2;
-      for (let at = from; at < end; at++) keys[to++] = before[at]!;
+      const words = 2 * runs[record + LENGTH]!;
+      for (let word = 0; word < words; word++) keys[start + word] = before[from + word]!;
+      runs[record] = start / 2;
+      start += 2 * roomFor(words / 2);
     }
     this.#keys = keys;
-    this.#keysEnd = to;
+    this.#keysEnd = start;
   }
 
   /** Drops the stale slots, with twice as many where the keys alone would fill much of them. */
   #rebuildSlots(): void {
+    if (this.#runsHighWater > this.#runMask) this.#runMask = (1 << WIDE_RUN_BITS) - 1;
     const length = this.#slots.length;
-    if (this.#liveKeys * SLOT_WORDS > MAX_LIVE_FRACTION * length) {
+    if (this.#liveKeys > MAX_LIVE_FRACTION * length) {
       this.#slots = new Int32Array(2 * length);
       this.#shift--;
-    } else this.#slots.fill(0);
-    this.#usedSlots = 0;
+    } else this.#slots.fill(EMPTY);
+    this.#usedSlots = this.#liveKeys;
     const slots = this.#slots;
     const last = slots.length - 1;
+    const keys = this.#keys;
     for (let run = 0; run < this.#runsHighWater; run++) {
       const start = 2 * this.#runs[run * RUN_WORDS]!;
-      const keys = this.#runs[run * RUN_WORDS + LENGTH]!;
-      for (let offset = 0; offset < keys; offset++) {
-        const mixed = this.#keys[start + 2 * offset + 1]! ^ Math.imul(this.#keys[start + 2 * offset]!, HI_FACTOR);
-        let slot = (Math.imul(mixed, SLOT_FACTOR) >>> this.#shift) * SLOT_WORDS;
-        while (slots[slot] !== 0) slot = (slot + SLOT_WORDS) & last;
-        slots[slot] = run + 1;
-        slots[slot + 1] = (Math.imul(mixed, TAG_FACTOR) & ~OFFSET_MASK) | offset;
-        this.#usedSlots++;
+      const end = start + 2 * this.#runs[run * RUN_WORDS + LENGTH]!;
+      for (let at = start; at < end; at += 2) {
+        const mixed = keys[at + 1]! ^ Math.imul(keys[at]!, HI_FACTOR);
+        let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
+        while (slots[slot] !== EMPTY) slot = (slot + 1) & last;
+        slots[slot] = (Math.imul(mixed, TAG_FACTOR) & ~this.#runMask) | (run + 1);
       }
     }
   }
+}
+
+/** Keys that a run of `length` has room for: the next power of two; 0 for a free run. */
+function roomFor(length: number): number {
+  return length <= 1 ? length : 1 << (32 - Math.clz32(length - 1));
 }
