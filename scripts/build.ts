@@ -1,8 +1,8 @@
 // Bundles what is published: `npm run build`, or `node scripts/build.ts --out DIRECTORY` to write elsewhere. Nothing in the
 // repository needs it: everything runs from source.
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type BuildOptions, build } from "esbuild";
 
@@ -49,8 +49,9 @@ async function buildCommand(): Promise<void> {
   // Some dependencies are CommonJS, and ask for Node's own modules with `require`.
   const require = 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);';
   const command = join(dist("cli"), "windtunnel.js");
-  await build({
+  const { metafile } = await build({
     ...COMMON,
+    metafile: true,
     entryPoints: ["packages/cli/src/main.ts"],
     outfile: command,
     platform: "node",
@@ -58,8 +59,33 @@ async function buildCommand(): Promise<void> {
     banner: { js: `#!/usr/bin/env node\n${require}` },
   });
   chmodSync(command, 0o755);
-  for (const beside of ["scenarios", "traces"])
-    cpSync(join(root, beside), join(dist("cli"), beside), { recursive: true });
+  writeFileSync(join(dist("cli"), "licences.txt"), licences(Object.keys(metafile.inputs)));
+  for (const beside of ["scenarios", "traces"]) {
+    const filter = (path: string): boolean => !basename(path).startsWith(".");
+    cpSync(join(root, beside), join(dist("cli"), beside), { recursive: true, filter });
+  }
+}
+
+/** The licence of each package that has a file in the bundle, as those licences ask for. */
+function licences(inputs: readonly string[]): string {
+  const folders = new Set(inputs.map((path) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0]));
+  const texts = [...folders].flatMap((folder) => {
+    if (folder === undefined) return [];
+    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+    const read = (pattern: RegExp): string => {
+      const file = readdirSync(join(root, folder)).find((entry) => pattern.test(entry));
+      return file === undefined ? "" : readFileSync(join(root, folder, file), "utf8");
+    };
+    // Some have it in a section of their README only.
+    const text = (read(/^licen[cs]e/i) || read(/^readme/i).replace(/^[\s\S]*\n(?=[#\s]*licen[cs]e\b)/i, "")).trim();
+    // A file of another author says so at its head.
+    const heads = inputs
+      .filter((path) => path.startsWith(`${folder}/`))
+      .map((path) => /^(?:\/\/.*\n|\n)+/.exec(readFileSync(join(root, path), "utf8"))?.[0].trim() ?? "")
+      .filter((head) => head.includes("Copyright"));
+    return [`${name} ${version} (${license})\n\n${[text, ...heads].join("\n\n")}\n`];
+  });
+  return texts.sort().join(`\n${"-".repeat(80)}\n\n`);
 }
 
 for (const name of [...LIBRARIES, "cli"]) rmSync(dist(name), { recursive: true, force: true });

@@ -43,6 +43,14 @@ test("the bundled command brings its demonstration, and passes on exit codes", (
   expect(node(command(), "run", "-f", "none.yaml").status).toBe(2);
 });
 
+test("the bundled command carries the licences of what is in it", () => {
+  const text = readFileSync(join(built, "cli", "dist", "licences.txt"), "utf8");
+  const named = [...text.matchAll(/^(\S+) \d+\.\d+\.\d+ \((?:MIT|ISC)\)$/gm)].map(([, name]) => name);
+  expect(named).toEqual(["commander", "csv-stringify", "picocolors", "seedrandom", "yaml", "zod"]);
+  expect(text.match(/Permission (is hereby granted|to use)/g)?.length).toBe(named.length + 1);
+  expect(text).toContain("Johannes Baagøe");
+});
+
 test("the libraries have their types beside them and keep their dependencies outside", () => {
   for (const [name, outside] of [
     ["router-policies", ["yaml", "zod"]],
