@@ -16,10 +16,7 @@ function locate(knots: readonly number[], x: number): [number, number] {
 }
 
 /** The grid values (row-major, the last axis fastest) that enter the multilinear interpolation at a point. */
-function corners(
-  axes: readonly (readonly number[])[],
-  at: readonly number[],
-): { index: number; share: number }[] {
+function corners(axes: readonly (readonly number[])[], at: readonly number[]): { index: number; share: number }[] {
   let found = [{ index: 0, share: 1 }];
   axes.forEach((knots, axis) => {
     const [i, right] = locate(knots, at[axis]!);

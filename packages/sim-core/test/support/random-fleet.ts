@@ -9,13 +9,7 @@ import { profile } from "./drive-engine.ts";
 import { randomWorkload } from "./random-workload.ts";
 
 /** Router presets that between them read every signal there is. */
-const PRESETS = [
-  "least-connections",
-  "optimized-baseline",
-  "precise-prefix-cache",
-  "random",
-  "round-robin",
-] as const;
+const PRESETS = ["least-connections", "optimized-baseline", "precise-prefix-cache", "random", "round-robin"] as const;
 
 /** How rows are sent: at their own times, when an earlier one has ended, in stages, or by a bounded client. */
 const sending = fc.record({
