@@ -2,6 +2,7 @@ import { Command } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import type { CommandName, Invocation } from "./commands/command.ts";
 import type { Terminal } from "./host/terminal.ts";
+import { addTrace } from "./trace-program.ts";
 
 const collect = (value: string, before: string[] = []) => [...before, value];
 const collectList = (value: string, before: string[] = []) => [
@@ -37,7 +38,7 @@ export function createProgram(
   addTrace(program, begin);
   program
     .command("policies [name]")
-    .description("Router plugins and built-in configurations")
+    .description("Router plugins and built-in configurations; of one, its parameters or its resolved document")
     .option("-o, --output <format>", FORMAT_HELP, "table")
     .action(begin("policies"));
   program
@@ -74,7 +75,7 @@ function withScenario(command: Command): Command {
 function addRun(program: Command, begin: Begin): void {
   withScenario(program.command("run").description("Runs a scenario; with several policies, compares them"))
     .option("-o, --output <format>", FORMAT_HELP, "table")
-    .option("--out <directory>", "writes summary, requests, series, decisions and the resolved scenario")
+    .option("--out <directory>", "writes summary, requests, series, decisions, the resolved scenario and router")
     .option("--dry-run", "prints the resolved scenario, every default in force, and runs nothing")
     .option("-q, --quiet", "no progress and no remarks on stderr")
     .action(begin("run"));
@@ -90,58 +91,23 @@ function addExplain(program: Command, begin: Begin): void {
   withScenario(
     program
       .command("explain [what...]")
-      .description("Explains a request's routing decision, a metric, or a field of a scenario")
+      .description("Explains a routing decision, the difference between two policies, a metric, or a scenario's field")
       .addHelpText(
         "after",
         `
 Examples:
   windtunnel explain -f scenario.yaml --request 17
-  windtunnel explain -f scenario.yaml --request 17 --policy round-robin,optimized-baseline
+  windtunnel explain -f scenario.yaml --policy round-robin,optimized-baseline
+  windtunnel explain -f scenario.yaml --policy round-robin,optimized-baseline --request 17
   windtunnel explain RUN_DIRECTORY --request 17
   windtunnel explain metric ttft
-  windtunnel explain schema spec.pools`,
+  windtunnel explain schema spec.pools
+  windtunnel explain accelerators
+  windtunnel explain models`,
       ),
   )
     .option("--request <row>", "number of the request: its row in the trace, from 0")
     .option("-o, --output <format>", FORMAT_HELP, "table")
     .option("-q, --quiet", "no progress on stderr")
     .action(begin("explain"));
-}
-
-function addTrace(program: Command, begin: Begin): void {
-  const trace = program.command("trace").description("Looks at, converts, checks, samples and fetches traces");
-  const sub = (name: string, text: string) =>
-    trace
-      .command(name)
-      .description(text)
-      .action((...args: unknown[]) => {
-        const verb = name.split(" ")[0]!;
-        const positional = [
-          verb,
-          ...args
-            .slice(0, -2)
-            .flat()
-            .filter((value) => typeof value === "string"),
-        ];
-        begin("trace")(...positional, args.at(-2), args.at(-1));
-      });
-  const format = (command: Command) => command.option("--format <name>", "format of the trace", "auto");
-  format(sub("info <file>", "Statistics of a trace: arrivals, lengths, reuse"))
-    .option("--cache", "also what caches would hit (slower)")
-    .option("-o, --output <format>", "table, json or yaml", "table");
-  format(sub("convert <file> <target>", "Writes a trace in another format"))
-    .option("--to <format>", "format to write", "mooncake")
-    .option("--jitter <duration>", "adds uniform(0, jitter) to each arrival")
-    .option("--rate-scale <factor>", "arrivals come this many times as fast")
-    .option("--limit <count>", "first requests only")
-    .option("--seed <seed>", "seed of the jitter", "1");
-  format(sub("validate <file>", "Checks every row of a trace"));
-  format(sub("sample <file> <target>", "Writes part of a trace, order and ids kept"))
-    .option("--count <count>", "sessions to keep, a single request being one", "1000")
-    .option("--to <format>", "format to write; default: windtunnel")
-    .option("--mode <mode>", "window or every-nth", "window")
-    .option("--seed <seed>", "which window", "1");
-  sub("fetch [name]", "Downloads a public trace and checks its SHA-256; without a name, lists them")
-    .option("--out <file>", "where to write it")
-    .option("--from <url>", "takes the file from another place");
 }

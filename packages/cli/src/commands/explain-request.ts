@@ -1,21 +1,31 @@
+import manifestOfPackage from "../../package.json" with { type: "json" };
 import { ExitCode, UsageError } from "../exit-code.ts";
+import type { InputFile } from "../host/read-text.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
 import type { ExplainedRequest } from "../output/decision-difference.ts";
-import { differenceLines } from "../output/decision-difference.ts";
+import { differenceTable, whyBoth } from "../output/decision-difference.ts";
 import { decisionTables } from "../output/decision-tables.ts";
+import type { Format } from "../output/format.ts";
 import { formatData, formatTable, parseFormat } from "../output/format.ts";
 import { requestFacts, timelineTable } from "../output/request-timeline.ts";
 import { readScenario } from "../run/read-scenario.ts";
 import { prepareRuns, simulateRun } from "../run/run-policies.ts";
 import type { ExplainOptions } from "./explain.ts";
+import { checkInputs, openRunDirectory, optionsOfRun, recordedRequests } from "./explain-run-directory.ts";
 
 /** Runs the scenario again, recording one request's decision, and says why it went where it went. */
-export async function explainRow(asked: ExplainOptions, row: number, terminal: Terminal): Promise<ExitCode> {
+export async function explainRow(
+  asked: ExplainOptions,
+  row: number,
+  terminal: Terminal,
+  checkFiles?: (files: readonly InputFile[]) => void,
+): Promise<ExitCode> {
   const format = parseFormat(asked.output);
   const quiet = asked.quiet ?? false;
   const read = readScenario(asked, terminal);
   const prepared = await prepareRuns(read, asked.policy ?? [], terminal, quiet);
+  checkFiles?.(prepared.flatMap(({ files }) => files));
   const { count } = prepared[0]!.resolved.input.workload;
   if (row >= count) throw new UsageError(`--request ${row}: the workload has ${count} requests, 0 to ${count - 1}`);
   const explained: ExplainedRequest[] = [];
@@ -25,23 +35,60 @@ export async function explainRow(asked: ExplainOptions, row: number, terminal: T
     explained.push({ policy, facts: requestFacts(result, row), ...(record ? { record } : {}) });
     if (terminal.shouldStop()) return ExitCode.interrupted;
   }
+  printExplained(explained, read.scenario.metadata.name, format, terminal);
+  return ExitCode.pass;
+}
+
+/** Says what a run directory recorded of a request; runs the scenario again where it recorded nothing of it. */
+export async function explainRecordedRow(
+  path: string,
+  shown: string,
+  asked: ExplainOptions,
+  row: number | undefined,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  if (row === undefined) throw new UsageError("--request ROW is needed with a run directory");
+  const format = parseFormat(asked.output);
+  const manifest = openRunDirectory(path, shown);
+  const recorded = await recordedRequests(path, manifest, asked.policy ?? manifest.policies, row);
+  if (recorded) {
+    printExplained(recorded, manifest.scenario, format, terminal);
+    return ExitCode.pass;
+  }
+  if (!asked.quiet) {
+    terminal.err(`note: ${shown} has no recorded decision of request ${row}: running its scenario again\n`);
+    if (manifest.version !== manifestOfPackage.version) {
+      terminal.err(`note: it was made by windtunnel ${manifest.version}, this is ${manifestOfPackage.version}\n`);
+    }
+  }
+  const replaced = asked.policy ? manifest.policies : [];
+  // What the environment set then is among the manifest's overrides; what it sets now was not part of that run.
+  const { WINDTUNNEL_SET: _, ...env } = terminal.env;
+  return explainRow(optionsOfRun(manifest, asked), row, { ...terminal, env }, (files) =>
+    checkInputs(shown, manifest, files, replaced),
+  );
+}
+
+function printExplained(
+  explained: readonly ExplainedRequest[],
+  scenario: string,
+  format: Format,
+  terminal: Terminal,
+): void {
   if (format === "json" || format === "ndjson" || format === "yaml") {
     const data = explained.map(({ policy, facts, record }) => ({ policy, request: facts, decision: record ?? null }));
     terminal.out(formatData(data.length === 1 ? data[0] : data, format));
-    return ExitCode.pass;
+    return;
   }
-  for (const entry of explained)
-    terminal.out(`${explanation(entry, read.scenario.metadata.name, format, useColour(terminal))}\n`);
+  const colour = useColour(terminal);
   const [first, second] = explained;
   if (first && second) {
-    terminal.out(`Difference: ${second.policy} against ${first.policy}\n`);
-    terminal.out(
-      `${differenceLines(first, second)
-        .map((line) => `  ${line}`)
-        .join("\n")}\n`,
-    );
+    // The answer first; what it rests on is below.
+    terminal.out(`Request ${first.facts.row} · ${scenario} · ${first.policy} and ${second.policy}\n\n`);
+    terminal.out(`${formatTable(differenceTable(first, second), format, colour)}\n`);
+    terminal.out(`${whyBoth(first, second).join("\n")}\n\n`);
   }
-  return ExitCode.pass;
+  for (const entry of explained) terminal.out(`${explanation(entry, scenario, format, colour)}\n`);
 }
 
 function explanation(

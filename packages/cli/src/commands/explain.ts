@@ -13,7 +13,7 @@ export interface ExplainOptions extends ScenarioOptions {
 }
 
 const HELP =
-  "explain needs one of: -f SCENARIO --request ROW, RUN_DIRECTORY --request ROW, metric [NAME], schema [PATH], accelerators, models";
+  "explain needs one of: -f SCENARIO --request ROW, -f SCENARIO --policy A,B, RUN_DIRECTORY --request ROW, metric [NAME], schema [PATH], accelerators, models";
 
 /** `windtunnel explain …`: a request's decision, a metric, a field of a scenario, or what the catalogue has. */
 export const explain: Command = async ({ positional: [what, name], options }, terminal) => {
@@ -38,15 +38,28 @@ async function explainRequest(
   terminal: Terminal,
 ): Promise<ExitCode> {
   if (directory === undefined && asked.file === undefined) throw new UsageError(HELP);
-  if (asked.request === undefined)
-    throw new UsageError("--request ROW is needed: the request's row in the trace, from 0");
-  if (!/^\d+$/.test(asked.request)) throw new UsageError(`--request ${asked.request}: expected a whole number from 0`);
-  const { explainRow } = await import("./explain-request.ts");
-  if (directory === undefined) return explainRow(asked, Number(asked.request), terminal);
-  const path = resolve(terminal.cwd, directory);
-  if (!existsSync(path) || !statSync(path).isDirectory()) {
+  if (directory !== undefined && asked.file !== undefined) {
+    throw new UsageError(`${directory}: -f and a run directory do not go together; ${HELP}`);
+  }
+  const path = directory === undefined ? undefined : resolve(terminal.cwd, directory);
+  if (path !== undefined && !(existsSync(path) && statSync(path).isDirectory())) {
     throw new UsageError(`${directory}: no run directory; ${HELP}`);
   }
-  const { fromRunDirectory } = await import("./explain-run-directory.ts");
-  return explainRow(fromRunDirectory(path, directory, asked), Number(asked.request), terminal);
+  const row = requestRow(asked);
+  const explaining = await import("./explain-request.ts");
+  if (path !== undefined) return explaining.explainRecordedRow(path, directory!, asked, row, terminal);
+  if (row !== undefined) return explaining.explainRow(asked, row, terminal);
+  return (await import("./explain-runs.ts")).explainRuns(asked, terminal);
+}
+
+/** @throws UsageError for anything but a row, or for none where there are not two policies to compare */
+function requestRow({ request, policy = [], file }: ExplainOptions): number | undefined {
+  if (request === undefined) {
+    if (file !== undefined && policy.length === 2) return undefined;
+    throw new UsageError(
+      "--request ROW is needed: the request's row in the trace, from 0; or -f and two policies, to compare whole runs",
+    );
+  }
+  if (/^\d{1,15}$/.test(request)) return Number(request);
+  throw new UsageError(`--request ${request}: expected a whole number from 0`);
 }

@@ -5,12 +5,15 @@ import manifest from "../../package.json" with { type: "json" };
 import { ExitCode } from "../exit-code.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
+import type { Format } from "../output/format.ts";
 import { formatData, formatRuns, parseFormat } from "../output/format.ts";
 import type { ScenarioOptions } from "../run/read-scenario.ts";
-import { readScenario } from "../run/read-scenario.ts";
+import { environmentSets, readScenario } from "../run/read-scenario.ts";
+import { routerDocument } from "../run/router-document.ts";
 import type { Run } from "../run/run.ts";
 import type { Manifest } from "../run/run-directory.ts";
 import { checkRunDirectory, writeRunDirectory } from "../run/run-directory.ts";
+import type { PreparedRun } from "../run/run-policies.ts";
 import { prepareRuns, simulateRun } from "../run/run-policies.ts";
 import type { Command } from "./command.ts";
 
@@ -31,13 +34,7 @@ export const run: Command = async ({ options }, terminal) => {
   if (out !== undefined) checkRunDirectory(resolve(terminal.cwd, out));
   const prepared = await prepareRuns(read, asked.policy ?? [], terminal, quiet);
   if (asked.dryRun) {
-    const documents = prepared.map(({ document }) => document);
-    const isJson = format === "json" || format === "ndjson";
-    terminal.out(
-      isJson
-        ? formatData(documents.length === 1 ? documents[0] : documents, format)
-        : documents.map((document) => stringify(document, { lineWidth: 0 })).join("---\n"),
-    );
+    terminal.out(dryRun(prepared, format));
     return ExitCode.pass;
   }
   const startMs = terminal.nowMs();
@@ -61,10 +58,28 @@ export const run: Command = async ({ options }, terminal) => {
   return runs.some(({ result }) => result.stopped) ? ExitCode.interrupted : ExitCode.pass;
 };
 
+/** The resolved scenarios; in YAML each with its router's configuration below it as a comment, so that it runs as it is. */
+function dryRun(prepared: readonly PreparedRun[], format: Format): string {
+  if (format === "json" || format === "ndjson") {
+    const documents = prepared.map(({ document }) => document);
+    return formatData(documents.length === 1 ? documents[0] : documents, format);
+  }
+  const texts = prepared.map(({ document, router }) => {
+    const comment = routerDocument(router.config).trimEnd().replace(/^/gm, "# ");
+    return `${stringify(document, { lineWidth: 0 })}# The router, every default in force:\n${comment}\n`;
+  });
+  return texts.join("---\n");
+}
+
 /** How long the computer took; on stderr, as it differs from run to run. */
 function speedLine(runs: readonly Run[], seconds: number): string {
   const requests = runs.reduce((sum, { result }) => sum + result.requests.count, 0);
   return `${requests} requests simulated in ${seconds.toFixed(2)} s\n`;
+}
+
+function absoluteSetFile(text: string, terminal: Terminal): string {
+  const value = text.indexOf("=") + 1;
+  return `${text.slice(0, value)}${resolve(terminal.cwd, text.slice(value))}`;
 }
 
 function manifestOf(asked: RunOptions, runs: readonly Run[], terminal: Terminal): Manifest {
@@ -72,13 +87,15 @@ function manifestOf(asked: RunOptions, runs: readonly Run[], terminal: Terminal)
   const inputs = new Map(runs.flatMap(({ summary }) => summary.inputs.map((input) => [input.path, input])));
   return {
     kind: "RunDirectory",
+    scenario: first!.summary.scenario,
     version: manifest.version,
     node: process.version,
     scenarioFiles: asked.file.map((file) => resolve(terminal.cwd, file)),
-    sets: asked.set ?? [],
+    sets: [...environmentSets(terminal.env), ...(asked.set ?? [])],
     setStrings: asked.setString ?? [],
-    setFiles: asked.setFile ?? [],
+    setFiles: (asked.setFile ?? []).map((text) => absoluteSetFile(text, terminal)),
     seed: first!.summary.seed,
+    ...(asked.seed === undefined ? {} : { seedOption: asked.seed }),
     partial: runs.some(({ result }) => result.stopped),
     inputs: [...inputs.values()],
     policies: runs.map(({ policy }) => policy),

@@ -1,17 +1,19 @@
 import { resolve } from "node:path";
 import type { TraceInfo } from "@windtunnel/sim-core";
-import { didYouMean, parseDurationUs, traceWriterNames } from "@windtunnel/sim-core";
+import { didYouMean, traceWriterNames } from "@windtunnel/sim-core";
 import { ExitCode, UsageError } from "../exit-code.ts";
+import { given } from "../host/given.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
 import { formatData, formatTable, parseFormat } from "../output/format.ts";
 import { traceInfoTables } from "../output/trace-info-tables.ts";
-import type { WrittenTrace } from "../trace/index.ts";
+import type { TraceInfoFileOptions, WrittenTrace } from "../trace/index.ts";
 import { traceCatalogue, traceConvert, traceFetch, traceInfo, traceSample, traceValidate } from "../trace/index.ts";
 import type { Command } from "./command.ts";
+import type { TextOptions } from "./trace-options.ts";
+import { count, durationUs, openingOptions, readingOptions } from "./trace-options.ts";
 
-type Options = Readonly<Record<string, unknown>>;
-type Verb = (positional: readonly string[], options: Options, terminal: Terminal) => Promise<ExitCode>;
+type Verb = (positional: readonly string[], options: TextOptions, terminal: Terminal) => Promise<ExitCode>;
 
 /** `windtunnel trace info|convert|validate|sample|fetch`. */
 export const trace: Command = ({ positional: [verb, ...rest], options }, terminal) => {
@@ -23,8 +25,12 @@ export const trace: Command = ({ positional: [verb, ...rest], options }, termina
 const info: Verb = async ([file = ""], options, terminal) => {
   const format = parseFormat(String(options.output));
   const found = await traceInfo(resolve(terminal.cwd, file), {
-    format: String(options.format),
-    cache: options.cache === true,
+    ...readingOptions(file, options),
+    ...given<TraceInfoFileOptions>({
+      cache: options.cache === true,
+      jitterUs: durationUs("--jitter", options.jitter),
+      seed: String(options.seed),
+    }),
   });
   if (format === "json" || format === "ndjson" || format === "yaml") terminal.out(formatData(found, format));
   else {
@@ -35,36 +41,35 @@ const info: Verb = async ([file = ""], options, terminal) => {
 };
 
 const convert: Verb = async ([file = "", target = ""], options, terminal) => {
-  const to = String(options.to);
-  if (!traceWriterNames.includes(to)) {
-    throw new UsageError(
-      `--to ${to}: unknown format${didYouMean(to, traceWriterNames)}; allowed: ${traceWriterNames.join(", ")}`,
-    );
-  }
   const written = await traceConvert(resolve(terminal.cwd, file), resolve(terminal.cwd, target), {
-    to,
-    format: String(options.format),
-    seed: String(options.seed),
-    ...(options.jitter === undefined ? {} : { jitterUs: duration("--jitter", options.jitter) }),
-    ...(options.rateScale === undefined ? {} : { rateScale: positive("--rate-scale", options.rateScale) }),
-    ...(options.limit === undefined ? {} : { limit: positive("--limit", options.limit) }),
+    ...openingOptions(file, options),
+    to: writtenFormat(options),
   });
   return report(written, target, terminal);
 };
 
 const sample: Verb = async ([file = "", target = ""], options, terminal) => {
-  const mode = options.mode === "every-nth" || options.mode === "every" ? "every" : options.mode;
+  const mode = options.mode === "every-nth" ? "every" : options.mode;
   if (mode !== "window" && mode !== "every") throw new UsageError(`--mode ${String(mode)}: allowed: window, every-nth`);
   const written = await traceSample(resolve(terminal.cwd, file), resolve(terminal.cwd, target), {
-    format: String(options.format),
-    sample: { mode, count: positive("--count", options.count), seed: String(options.seed) },
-    ...(options.to === undefined ? {} : { to: String(options.to) }),
+    ...openingOptions(file, options),
+    to: writtenFormat(options),
+    sample: { mode, count: count("--count", options.count) ?? 1, seed: String(options.seed) },
   });
   return report(written, target, terminal);
 };
 
+/** @throws UsageError for a format that nothing here writes */
+function writtenFormat({ to }: TextOptions): string {
+  const name = String(to);
+  if (traceWriterNames.includes(name)) return name;
+  throw new UsageError(
+    `--to ${name}: unknown format${didYouMean(name, traceWriterNames)}; allowed: ${traceWriterNames.join(", ")}`,
+  );
+}
+
 const validate: Verb = async ([file = ""], options, terminal) => {
-  const found = await traceValidate(resolve(terminal.cwd, file), { format: String(options.format) });
+  const found = await traceValidate(resolve(terminal.cwd, file), readingOptions(file, options));
   for (const warning of found.warnings) terminal.err(`note: ${file}: ${warning}\n`);
   if (!found.valid) {
     terminal.err(`${found.error}\n`);
@@ -98,19 +103,4 @@ function report(written: WrittenTrace, target: string, terminal: Terminal): Exit
   const blocks = written.blockSizeTokens === undefined ? "" : `, blocks of ${written.blockSizeTokens} tokens`;
   terminal.err(`wrote ${target}: ${written.rows} rows, ${written.from} to ${written.to}${blocks}\n`);
   return ExitCode.pass;
-}
-
-function positive(option: string, text: unknown): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value))
-    throw new UsageError(`${option} ${String(text)}: expected a number above 0`);
-  return value;
-}
-
-function duration(option: string, text: unknown): number {
-  try {
-    return parseDurationUs(String(text));
-  } catch (error) {
-    throw new UsageError(`${option}: ${(error as Error).message}`);
-  }
 }

@@ -53,12 +53,14 @@ function validateRouter(text: string, file: string, asked: ValidateOptions, term
   const config = loadEndpointPickerConfig(text, { file, strict, allowExperimentalPlugins });
   const at = (p: { file: string; line: number; column: number }) => `${p.file}:${p.line}:${p.column}`;
   for (const { position, message } of config.warnings) terminal.err(`note: ${at(position)}: ${message}\n`);
-  for (const { position, type } of config.unsupported) {
-    terminal.out(`${at(position)}: plugin "${type}" is known to llm-d, not supported yet\n`);
+  const injected = new Set(config.plugins.filter((plugin) => plugin.injected).map(({ name }) => name));
+  for (const { position, name, type, matters } of config.unsupported) {
+    const remark = `${injected.has(name) ? " (a default)" : ""}${matters ? "" : " (no request depends on it)"}`;
+    terminal.out(`${at(position)}: plugin "${type}"${remark} is known to llm-d, not supported yet\n`);
   }
   const blocking = config.unsupported.filter(({ matters }) => matters).length;
-  const verdict =
-    blocking > 0 ? `run would refuse it, ${blocking} of its plugins are not supported yet` : "run accepts it";
+  const plugins = blocking === 1 ? "a plugin that is" : `${blocking} plugins that are`;
+  const verdict = blocking > 0 ? `run refuses it for ${plugins} not supported yet` : "run accepts it";
   const profiles = config.schedulingProfiles.map(({ name }) => name).join(", ");
   terminal.out(
     `${file}: valid EndpointPickerConfig: ${config.plugins.length} plugins, profiles ${profiles}; ${verdict}\n`,

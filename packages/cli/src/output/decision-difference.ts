@@ -1,7 +1,8 @@
 import type { DecisionRecord } from "@windtunnel/router-policies";
 import { contribution, shortFact } from "./decision-tables.ts";
-import { formatCount, formatSeconds } from "./numbers.ts";
+import { formatChange, formatCount, formatPercent, formatSeconds } from "./numbers.ts";
 import type { RequestFacts } from "./request-timeline.ts";
+import type { Cell, Table } from "./table.ts";
 
 /** One policy's treatment of the request. */
 export interface ExplainedRequest {
@@ -10,38 +11,67 @@ export interface ExplainedRequest {
   readonly record?: DecisionRecord;
 }
 
-/** What two policies did with the same request, and what in the second one's scores made the difference. */
-export function differenceLines(first: ExplainedRequest, second: ExplainedRequest): string[] {
+/** What two policies did with the same request, side by side. */
+export function differenceTable(first: ExplainedRequest, second: ExplainedRequest): Table {
   const a = first.facts;
   const b = second.facts;
-  const lines = [
-    a.replica === b.replica
-      ? `Both sent it to ${a.replica ?? "nothing"}.`
-      : `${first.policy} sent it to ${a.replica ?? "nothing"}, ${second.policy} to ${b.replica ?? "nothing"}.`,
-    `Prompt tokens cached: ${formatCount(a.cachedTokens)} against ${formatCount(b.cachedTokens)}.`,
-    pair("Queue time", a.queueTimeSeconds, b.queueTimeSeconds),
-    pair("TTFT", a.ttftSeconds, b.ttftSeconds),
-    pair("TPOT", a.tpotSeconds, b.tpotSeconds),
-    pair("E2E", a.e2eSeconds, b.e2eSeconds),
-  ].filter((line) => line !== "");
-  if (a.replica !== null && b.replica !== null && a.replica !== b.replica) {
-    lines.push(...whyLines(second, b.replica, a.replica), ...whyLines(first, a.replica, b.replica));
+  return {
+    columns: [
+      { title: "" },
+      { title: first.policy, align: "right" },
+      { title: second.policy, align: "right" },
+      { title: "difference", align: "right" },
+    ],
+    rows: [
+      ["Sent to", a.replica ?? "nothing", b.replica ?? "nothing", ""],
+      ["Prompt cached", cachedText(a), cachedText(b), cachedChange(a, b)],
+      ...durationRow("Queue time", a.queueTimeSeconds, b.queueTimeSeconds),
+      ...durationRow("TTFT", a.ttftSeconds, b.ttftSeconds),
+      ...durationRow("TPOT", a.tpotSeconds, b.tpotSeconds),
+      ...durationRow("E2E", a.e2eSeconds, b.e2eSeconds),
+    ],
+  };
+}
+
+function cachedText({ cachedTokens, promptTokens }: RequestFacts): string {
+  return `${formatCount(cachedTokens)} of ${formatCount(promptTokens)} (${formatPercent(cachedTokens / promptTokens)})`;
+}
+
+function cachedChange(a: RequestFacts, b: RequestFacts): Cell {
+  const change = b.cachedTokens - a.cachedTokens;
+  if (change === 0) return "same";
+  return {
+    text: `${change > 0 ? "+" : "-"}${formatCount(Math.abs(change))} tokens`,
+    tone: change > 0 ? "good" : "bad",
+  };
+}
+
+function durationRow(title: string, a: number | null, b: number | null): Cell[][] {
+  if (a === null || b === null) return [];
+  const change = formatChange(a, b);
+  const tone = change === "same" ? "dim" : b < a ? "good" : "bad";
+  return [[title, formatSeconds(a), formatSeconds(b), { text: change, tone }]];
+}
+
+/** Why each policy chose as it did, where they chose otherwise. */
+export function whyBoth(first: ExplainedRequest, second: ExplainedRequest): string[] {
+  const a = first.facts.replica;
+  const b = second.facts.replica;
+  if (a === null || b === null) return ["One of them sent it nowhere: see below."];
+  if (a === b) {
+    return [`Both sent it to ${a}; what differs there is what each had sent to it before.`];
   }
-  return lines;
+  return [why(first, a, b), why(second, b, a)];
 }
 
-function pair(title: string, a: number | null, b: number | null): string {
-  if (a === null || b === null) return "";
-  return `${title}: ${formatSeconds(a)} against ${formatSeconds(b)} (${b === a ? "same" : `${b > a ? "+" : "-"}${formatSeconds(Math.abs(b - a))}`}).`;
-}
-
-/** Which scorers put `chosen` above `other` in a policy's own scores. */
-function whyLines({ policy, record }: ExplainedRequest, chosen: string, other: string): string[] {
+/** What put `chosen` above `other` in a policy's own eyes. */
+function why({ policy, record }: ExplainedRequest, chosen: string, other: string): string {
   const profile = record?.profiles.find(({ primary }) => primary) ?? record?.profiles[0];
-  if (!profile || profile.scorers.length === 0)
-    return profile ? [`Why ${policy} did so: ${profile.picker} reads no scores.`] : [];
+  const start = `Why ${policy} chose ${chosen}:`;
+  if (!profile) return `${start} no decision was recorded.`;
+  if (profile.scorers.length === 0) return `${start} ${profile.picker} reads no scores.`;
   const dropped = profile.filters.find((filter) => filter.dropped.includes(other));
-  if (dropped) return [`Why ${policy} did so: its filter ${dropped.filter} had dropped ${other}.`];
+  if (dropped) return `${start} its filter ${dropped.filter} had dropped ${other}.`;
   const gaps = profile.scorers
     .map(({ scorer, weight, scores, facts }) => ({
       scorer,
@@ -49,15 +79,14 @@ function whyLines({ policy, record }: ExplainedRequest, chosen: string, other: s
       fact:
         facts?.[chosen] === undefined
           ? ""
-          : ` (${shortFact(facts[chosen])} against ${shortFact(facts[other] ?? "nothing")})`,
+          : ` (${shortFact(facts[chosen])}, against ${shortFact(facts[other] ?? "nothing")})`,
     }))
     .filter(({ gap }) => gap !== 0)
     .sort((x, y) => Math.abs(y.gap) - Math.abs(x.gap));
+  if (gaps.length === 0) return `${start} it scored the same as ${other}; ${profile.picker} broke the tie.`;
   const total = (profile.totals[chosen] ?? 0) - (profile.totals[other] ?? 0);
-  if (gaps.length === 0)
-    return [`Why ${policy} did so: ${chosen} and ${other} scored the same; ${profile.picker} broke the tie.`];
   const parts = gaps.map(
-    ({ scorer, gap, fact }) => `${scorer} ${gap > 0 ? "+" : "-"}${Math.abs(gap).toFixed(3)}${fact}`,
+    ({ scorer, gap, fact }) => `\n  ${gap > 0 ? "+" : "-"}${Math.abs(gap).toFixed(3)}  ${scorer}${fact}`,
   );
-  return [`Why ${policy} did so: ${chosen} scored ${total.toFixed(3)} more than ${other}: ${parts.join(", ")}.`];
+  return `${start} it scored ${Math.abs(total).toFixed(3)} ${total < 0 ? "less" : "more"} than ${other}, of which${parts.join("")}`;
 }

@@ -4,11 +4,11 @@ import type { Table } from "./table.ts";
 
 /** What a trace holds, for people; `-o json` has every field. */
 export function traceInfoTables(info: TraceInfo): Table[] {
-  return [factsTable(info), lengthTable(info), mappingTable(info)];
+  return [factsTable(info), lengthTable(info), ...cacheTables(info), mappingTable(info)];
 }
 
 function factsTable(info: TraceInfo): Table {
-  const { arrivals } = info;
+  const { arrivals, arrivals_jittered: jittered } = info;
   const rows = [
     ["Trace", info.file],
     ["Format", info.format],
@@ -22,6 +22,10 @@ function factsTable(info: TraceInfo): Table {
       ["Gap CV", `${formatNumber(arrivals.interarrival.cv)} (1 = Poisson)`],
       ["Gaps of zero", formatPercent(arrivals.interarrival.frac_zero)],
     );
+  }
+  if (jittered) {
+    rows.push(["Gap CV, jittered", `${formatNumber(jittered.interarrival.cv)} (1 = Poisson)`]);
+    rows.push(["Peak in 1 s, jittered", `${formatNumber(jittered.window_1s.peak_rate_rps)} req/s`]);
   }
   if (info.block_size_tokens !== undefined && info.repeat_ref_ratio !== undefined) {
     rows.push(["Blocks", `${formatCount(info.unique_blocks ?? 0)} of ${info.block_size_tokens} tokens`]);
@@ -47,6 +51,47 @@ function lengthTable(info: TraceInfo): Table {
     rows: [row("prompt", info.input_tokens), row("output", info.output_tokens)],
   };
 }
+
+/** What caches would hit, in prompt tokens, with service in no time: the trace's own reuse, without an engine. */
+function cacheTables({ lru_single_cache: single, pods }: TraceInfo): Table[] {
+  if (!single || !pods) return [];
+  const right = (title: string) => ({ title, align: "right" as const });
+  const policies = [...new Set(pods.map(({ policy }) => policy))];
+  const fleets = new Map<string, (typeof pods)[number][]>();
+  for (const entry of pods) {
+    const key = `${entry.pods}/${entry.cap_blocks_per_pod}`;
+    fleets.set(key, [...(fleets.get(key) ?? []), entry]);
+  }
+  return [
+    {
+      title: "One LRU cache: prompt tokens found",
+      columns: [right("blocks"), right("tokens"), right("hit")],
+      rows: single.root_last.map(({ cap_blocks, cap_tokens, token_hit_ratio }) => [
+        formatCount(cap_blocks),
+        formatCount(cap_tokens),
+        formatPercent(token_hit_ratio),
+      ]),
+    },
+    {
+      title: "Pods with an LRU cache each: prompt tokens found, by where requests are sent",
+      columns: [right("pods"), right("blocks each"), ...policies.map((policy) => right(POD_POLICY_WORDS[policy]))],
+      rows: [...fleets.values()].map((fleet) => [
+        formatCount(fleet[0]!.pods),
+        fleet[0]!.cap_blocks_per_pod === null ? "unlimited" : formatCount(fleet[0]!.cap_blocks_per_pod),
+        ...fleet.map(({ token_hit_ratio }) => formatPercent(token_hit_ratio)),
+      ]),
+    },
+  ];
+}
+
+const POD_POLICY_WORDS: Readonly<Record<NonNullable<TraceInfo["pods"]>[number]["policy"], string>> = {
+  rr: "round-robin",
+  hash0: "hash of block 1",
+  hash1: "hash of block 2",
+  greedy: "longest prefix",
+  "greedy_thr0.3": "prefix ≥ 30 %",
+  "greedy_thr0.8": "prefix ≥ 80 %",
+};
 
 function mappingTable(info: TraceInfo): Table {
   return {

@@ -88,12 +88,14 @@ function flags({
   return { strict, allowExperimentalPlugins };
 }
 
-function refuseUnsupported({ unsupported }: EndpointPickerConfig): void {
-  const lines = unsupported
-    .filter(({ matters }) => matters)
-    .map(
-      ({ type, position: p }) =>
-        `${p.file}:${p.line}:${p.column}: plugin "${type}" is known to llm-d, not supported yet`,
-    );
-  if (lines.length > 0) throw new UsageError(lines.join("\n"));
+/** One line: where the first such plugin stands, and which others there are. */
+function refuseUnsupported({ unsupported, plugins }: EndpointPickerConfig): void {
+  const [first, ...others] = unsupported.filter(({ matters }) => matters);
+  if (!first) return;
+  const { file, line, column } = first.position;
+  const byDefault = plugins.some(({ name, injected }) => injected && name === first.name) ? " (a default)" : "";
+  const rest = others.length === 0 ? "" : `; nor are ${others.map(({ type }) => type).join(", ")}`;
+  throw new UsageError(
+    `${file}:${line}:${column}: plugin "${first.type}"${byDefault} is known to llm-d, not supported yet${rest}`,
+  );
 }

@@ -1,9 +1,11 @@
 import type { Workload } from "@windtunnel/sim-core";
 import { generateWorkload, ignoredFields } from "@windtunnel/sim-core";
 import { expandPath } from "../host/expand-path.ts";
+import { given } from "../host/given.ts";
 import type { InputFile } from "../host/read-text.ts";
 import { hashFile } from "../host/read-text.ts";
 import type { Terminal } from "../host/terminal.ts";
+import type { OpenTraceOptions } from "../trace/index.ts";
 import type { ReadScenario } from "./read-scenario.ts";
 
 /** The scenario's requests, and remarks on what was done to get them. */
@@ -26,25 +28,26 @@ export async function loadWorkload(read: ReadScenario, terminal: Terminal): Prom
   const file = hashFile(path, trace.path);
   const { openTrace } = await import("../trace/index.ts");
   const remarks: string[] = [];
-  const { window, limit, rate, blockSizeTokens } = trace;
-  const workload = await openTrace(path, {
+  const options = given<OpenTraceOptions>({
     name: trace.path,
+    shown: trace.path,
     format: trace.format,
     seed: read.scenario.spec.seed,
+    blockSizeTokens: trace.blockSizeTokens,
+    ratePerSecond: trace.rate,
+    windowStartUs: trace.window?.start,
+    windowEndUs: trace.window?.end,
+    limit: trace.limit,
     jitterUs: trace.jitter,
     rateScale: trace.rateScale,
     promptLengthScale: trace.promptLengthScale,
     outputLengthScale: trace.outputLengthScale,
     repeat: trace.repeat,
-    ...(blockSizeTokens === undefined ? {} : { blockTokens: blockSizeTokens }),
-    ...(rate === undefined ? {} : { ratePerSecond: rate }),
-    ...(window ? { windowStartUs: window.start } : {}),
-    ...(window?.end === undefined ? {} : { windowEndUs: window.end }),
-    ...(limit === undefined ? {} : { limit }),
     onSkipped: (skipped) => {
       for (const [reason, rows] of skipped) remarks.push(`${trace.path}: ${rows} rows left out: ${reason}`);
     },
   });
+  const workload = await openTrace(path, options);
   if (trace.jitter === 0) remarks.push(...convoyRemark(workload));
   return { workload, files: [file], remarks };
 }

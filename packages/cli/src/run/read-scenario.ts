@@ -39,14 +39,19 @@ export function readScenario(options: ScenarioOptions, terminal: Pick<Terminal, 
 
 /** Environment first, then the command line's, so that the latter win. `WINDTUNNEL_SET` holds `path=value` lines. */
 function overridesOf(options: ScenarioOptions, terminal: Pick<Terminal, "cwd" | "env">): Override[] {
-  const environment = (terminal.env.WINDTUNNEL_SET ?? "").split(/[\n;]/).filter((line) => line.trim() !== "");
   return [
-    ...environment.map((text) => parseOverride(text.trim(), "WINDTUNNEL_SET")),
+    ...environmentSets(terminal.env).map((text) => parseOverride(text, "WINDTUNNEL_SET")),
     ...(options.set ?? []).map((text) => parseOverride(text)),
     ...(options.setString ?? []).map((text) => parseOverride(text, "--set-string", false)),
     ...(options.setFile ?? []).map((text) => fileOverride(text, terminal.cwd)),
     ...(options.seed === undefined ? [] : [seedOverride(options.seed)]),
   ];
+}
+
+/** The `path=value` lines of the environment. */
+export function environmentSets(env: Terminal["env"]): string[] {
+  const lines = (env.WINDTUNNEL_SET ?? "").split(/[\n;]/).map((line) => line.trim());
+  return lines.filter((line) => line !== "");
 }
 
 function fileOverride(text: string, cwd: string): Override {

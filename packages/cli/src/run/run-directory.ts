@@ -17,18 +17,26 @@ import { writeRequestsCsv, writeSeriesCsv } from "./run-csv.ts";
 
 /** Marks a directory as ours: only such a one, or an empty one, is replaced. */
 const MANIFEST = "manifest.json";
+export const DECISIONS = "decisions.ndjson";
+export const REQUESTS = "requests.csv";
 
 /** What a run directory says of how it was made: enough to make it again. */
 export interface Manifest {
   readonly kind: "RunDirectory";
+  /** Name of the scenario. */
+  readonly scenario: string;
   readonly version: string;
   readonly node: string;
   /** Absolute paths of the `-f` files. */
   readonly scenarioFiles: readonly string[];
+  /** Those of the environment first. */
   readonly sets: readonly string[];
   readonly setStrings: readonly string[];
+  /** With absolute paths. */
   readonly setFiles: readonly string[];
   readonly seed: number | string;
+  /** What `--seed` asked for; absent = the scenario's own. */
+  readonly seedOption?: string;
   readonly partial: boolean;
   readonly inputs: readonly { readonly path: string; readonly sha256: string }[];
   /** As results name them. */
@@ -74,7 +82,7 @@ export function writeRunDirectory(directory: string, runs: readonly Run[], manif
   mkdirSync(dirname(target), { recursive: true });
   const temporary = mkdtempSync(join(dirname(target), `.${basename(target)}-`));
   try {
-    for (const run of runs) writeRun(runs.length === 1 ? temporary : join(temporary, fileName(run.policy)), run);
+    for (const run of runs) writeRun(runFolder(temporary, run.policy, runs.length), run);
     writeFileSync(join(temporary, MANIFEST), formatData(manifest, "json"));
     rmSync(target, { recursive: true, force: true });
     renameSync(temporary, target);
@@ -84,14 +92,20 @@ export function writeRunDirectory(directory: string, runs: readonly Run[], manif
   }
 }
 
+/** Where the run under one policy of several lies. */
+export function runFolder(directory: string, policy: string, policies: number): string {
+  return policies === 1 ? directory : join(directory, fileName(policy));
+}
+
 function writeRun(directory: string, run: Run): void {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, "summary.json"), formatData(run.summary, "json"));
   writeFileSync(join(directory, "scenario.resolved.yaml"), stringify(run.resolved, { lineWidth: 0 }));
-  writeRequestsCsv(join(directory, "requests.csv"), run);
+  writeFileSync(join(directory, "router.resolved.yaml"), run.router);
+  writeRequestsCsv(join(directory, REQUESTS), run);
   if (run.result.series) writeSeriesCsv(join(directory, "series.csv"), run);
   const decisions = [...run.decisions].sort(([a], [b]) => a - b).map(([row, record]) => ({ row, ...record }));
-  if (decisions.length > 0) writeFileSync(join(directory, "decisions.ndjson"), formatData(decisions, "ndjson"));
+  if (decisions.length > 0) writeFileSync(join(directory, DECISIONS), formatData(decisions, "ndjson"));
 }
 
 /** A policy's name as a folder: a file's path becomes its base name. */

@@ -9,6 +9,7 @@ import type { NamedRouter } from "./load-router.ts";
 import { loadRouters } from "./load-router.ts";
 import { loadWorkload } from "./load-workload.ts";
 import type { ReadScenario } from "./read-scenario.ts";
+import { routerDocument } from "./router-document.ts";
 import type { Run } from "./run.ts";
 
 /** A scenario with everything it names read and checked: nothing is left that could be bad input. */
@@ -89,6 +90,7 @@ export function simulateRun(
     result,
     summary: summarise(facts, result),
     resolved: document,
+    router: routerDocument(router.config),
     decisions,
   };
 }

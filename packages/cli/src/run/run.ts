@@ -9,5 +9,7 @@ export interface Run {
   readonly summary: RunSummary;
   /** The scenario with every default and derived value in force. */
   readonly resolved: object;
+  /** The router's configuration, every plugin and parameter in force, as YAML. */
+  readonly router: string;
   readonly decisions: ReadonlyMap<number, DecisionRecord>;
 }

@@ -1,10 +1,12 @@
 import {
   type TraceTable,
   type TraceTransform,
+  type TraceWorkloadOptions,
   transformTrace,
   type Workload,
   workloadFromTrace,
 } from "@windtunnel/sim-core";
+import { given } from "../host/given.ts";
 import { type ReadTraceOptions, readTrace } from "./read-trace.ts";
 
 export interface OpenTraceOptions extends ReadTraceOptions, TraceTransform {
@@ -32,11 +34,7 @@ export interface OpenedTrace {
 export async function openTraceAndTable(path: string, options: OpenTraceOptions): Promise<OpenedTrace> {
   const { table, sha256 } = await readTrace(path, withSeed(options));
   const { ratePerSecond, seed, name } = options;
-  const { workload, skipped } = workloadFromTrace(table, {
-    ...(name === undefined ? {} : { name }),
-    ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
-    ...(seed === undefined ? {} : { seed }),
-  });
+  const { workload, skipped } = workloadFromTrace(table, given<TraceWorkloadOptions>({ name, ratePerSecond, seed }));
   if (skipped.size > 0) options.onSkipped?.(skipped);
   return { workload: transformTrace(workload, options), table, skipped, sha256 };
 }

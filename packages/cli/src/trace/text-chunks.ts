@@ -16,8 +16,8 @@ export interface ByteSource {
 }
 
 /** @throws TraceError when the file cannot be opened; the chunks throw it when it cannot be read or decompressed */
-export async function openBytes(path: string): Promise<ByteSource> {
-  const decompressor = decompressorFor(await firstBytes(path));
+export async function openBytes(path: string, shown: string): Promise<ByteSource> {
+  const decompressor = decompressorFor(await firstBytes(path, shown));
   const hash = createHash("sha256");
   let bytes = 0;
   async function* chunks(): AsyncGenerator<Buffer> {
@@ -30,7 +30,7 @@ export async function openBytes(path: string): Promise<ByteSource> {
         yield chunk;
       }
     } catch (error) {
-      throw error instanceof TraceError ? error : new TraceError(`${path}: cannot be read: ${reason(error)}`);
+      throw error instanceof TraceError ? error : new TraceError(`${shown}: cannot be read: ${reason(error)}`);
     } finally {
       file.destroy();
       stream.destroy();
@@ -51,7 +51,7 @@ function pipe(file: Readable, decompressor: Duplex): Readable {
   return file.pipe(decompressor);
 }
 
-async function firstBytes(path: string): Promise<Buffer> {
+async function firstBytes(path: string, shown: string): Promise<Buffer> {
   try {
     const file = await open(path);
     try {
@@ -61,7 +61,7 @@ async function firstBytes(path: string): Promise<Buffer> {
       await file.close();
     }
   } catch (error) {
-    throw new TraceError(`${path}: cannot be read: ${reason(error)}`);
+    throw new TraceError(`${shown}: cannot be read: ${reason(error)}`);
   }
 }
 

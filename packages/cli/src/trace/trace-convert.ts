@@ -7,6 +7,12 @@ export interface ConvertTraceOptions extends OpenTraceOptions {
   readonly to: string;
 }
 
+export interface SampleTraceOptions extends OpenTraceOptions {
+  /** Format to write; absent = `windtunnel`. */
+  readonly to?: string;
+  readonly sample: TraceSample;
+}
+
 /** What was written. */
 export interface WrittenTrace {
   readonly from: string;
@@ -30,7 +36,7 @@ export async function traceConvert(
 export async function traceSample(
   path: string,
   target: TraceTarget,
-  options: Partial<ConvertTraceOptions> & { readonly sample: TraceSample },
+  options: SampleTraceOptions,
 ): Promise<WrittenTrace> {
   return write(path, target, { ...options, to: options.to ?? "windtunnel" }, options.sample);
 }

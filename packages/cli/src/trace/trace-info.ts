@@ -8,11 +8,10 @@ export interface TraceFileInfo extends TraceInfo {
   readonly sha256: string;
 }
 
+export interface TraceInfoFileOptions extends ReadTraceOptions, TraceInfoOptions {}
+
 /** @throws TraceError */
-export async function traceInfo(
-  path: string,
-  options: ReadTraceOptions & TraceInfoOptions = {},
-): Promise<TraceFileInfo> {
+export async function traceInfo(path: string, options: TraceInfoFileOptions = {}): Promise<TraceFileInfo> {
   const { table, bytes, sha256 } = await readTrace(path, options);
   const { file: _, ...info } = infoOf(table, options);
   return { file: basename(path).replace(/\.(gz|zst)$/, ""), bytes, sha256, ...info };

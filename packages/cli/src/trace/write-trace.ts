@@ -45,7 +45,13 @@ export async function writeWhole(path: string, chunks: Iterable<string> | AsyncI
   } catch (error) {
     await rm(temporary, { force: true });
     if (error instanceof TraceError) throw error;
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new TraceError(`${path}: cannot be written: ${reason}`);
+    throw new TraceError(`${path}: cannot be written: ${reason(error)}`);
   }
+}
+
+function reason(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (code === "ENOENT" || code === "ENOTDIR") return "there is no such directory";
+  if (code === "EISDIR") return "it is a directory";
+  return error instanceof Error ? error.message.split("\n")[0]! : String(error);
 }

@@ -92,6 +92,7 @@ describe("run --out", () => {
       "decisions.ndjson",
       "manifest.json",
       "requests.csv",
+      "router.resolved.yaml",
       "scenario.resolved.yaml",
       "series.csv",
       "summary.json",
@@ -119,12 +120,58 @@ describe("run --out", () => {
     expect(readdirSync(join(directory, "mine"))).toEqual(["thesis.txt"]);
   });
 
-  test("explain finds a run again by its directory", async () => {
-    await run("run", "-f", "scenario.yaml", "--out", "found");
-    const { code, out } = await run("explain", "found", "--request", "17");
-    expect(code).toBe(0);
-    expect(out).toContain("Request 17 · small · round-robin");
-    expect(out).toContain("Sent to h100-");
+  test("the router that was in force is there and loads", async () => {
+    await run("run", "-f", "scenario.yaml", "--out", "forced", "--policy", "optimized-baseline");
+    const { code, out } = await run("validate", "forced/router.resolved.yaml");
+    expect([code, out]).toEqual([0, expect.stringContaining("run accepts it")]);
+    const again = ["run", "-f", "scenario.yaml", "-o", "json", "--policy"];
+    const {
+      inputs: _a,
+      policy: _b,
+      ...resolved
+    } = JSON.parse((await run(...again, "forced/router.resolved.yaml")).out);
+    const { inputs: _c, policy: _d, ...direct } = JSON.parse((await run(...again, "optimized-baseline")).out);
+    expect(resolved).toEqual(direct);
+  });
+
+  describe("explained by its directory", () => {
+    test("a recorded decision is read, and is what running again says", async () => {
+      await run("run", "-f", "scenario.yaml", "--out", "found");
+      const asked = ["--request", "50", "-o", "json"];
+      const recorded = await run("explain", "found", ...asked);
+      expect([recorded.code, recorded.err]).toEqual([0, ""]);
+      expect(recorded.out).toBe((await run("explain", "-f", "scenario.yaml", ...asked)).out);
+      rmSync(join(directory, "found", "decisions.ndjson"));
+      const again = await run("explain", "found", ...asked);
+      expect(again.err).toBe("note: found has no recorded decision of request 50: running its scenario again\n");
+      expect(again.out).toBe(recorded.out);
+    });
+
+    test("several policies are told apart", async () => {
+      await run("run", "-f", "scenario.yaml", "--out", "both", "--policy", "round-robin,random");
+      const { out, err } = await run("explain", "both", "--request", "100");
+      expect(err).toBe("");
+      expect(out).toMatch(/^Request 100 · small · round-robin and random/);
+    });
+
+    test("the environment of the run holds, not that of now; inputs that changed are refused", async () => {
+      writeFileSync(join(directory, "moving.yaml"), SCENARIO);
+      const then = { cwd: directory, env: { WINDTUNNEL_SET: "spec.seed=77" } };
+      await windtunnel(["run", "-f", "moving.yaml", "--out", "moved"], then);
+      const now = await run("explain", "moved", "--request", "17", "-o", "json");
+      const direct = await run("explain", "-f", "scenario.yaml", "--request", "17", "-o", "json", "--seed", "77");
+      expect(now.out).toBe(direct.out);
+      writeFileSync(join(directory, "moving.yaml"), SCENARIO.replace("rate: 20", "rate: 21"));
+      const changed = await run("explain", "moved", "--request", "17", "--quiet");
+      expect([changed.code, changed.out]).toEqual([2, ""]);
+      expect(changed.err).toMatch(/^moved: moving\.yaml changed since the run .*run it anew\n$/);
+    });
+
+    test("what is no run directory is a usage error", async () => {
+      mkdirSync(join(directory, "empty"));
+      expect(await run("explain", "empty", "--request", "1")).toMatchObject({ code: 2, out: "" });
+      expect(await run("explain", "found")).toMatchObject({ code: 2, out: "" });
+    });
   });
 });
 
@@ -152,7 +199,23 @@ describe("explain", () => {
       "round-robin,random",
     );
     expect(code).toBe(0);
-    expect(out).toContain("Difference: random against round-robin");
+    expect(out).toMatch(/^Request 17 · small · round-robin and random\n\n.*difference\nSent to/);
+    expect(out).toMatch(/Why round-robin chose h100-\d: round-robin-picker reads no scores|Both sent it to/);
+  });
+
+  test("without a request, says what a policy changes over the whole run", async () => {
+    const asked = ["explain", "-f", "scenario.yaml", "--policy", "round-robin,random"];
+    const { code, out } = await run(...asked, "-o", "json");
+    expect(code).toBe(0);
+    const difference = JSON.parse(out);
+    expect(difference).toMatchObject({ policies: ["round-robin", "random"], requests: 200, compared: 200 });
+    // Two replicas take turns: 100 each.
+    expect(difference.busiestOverMean[0]).toBe(1);
+    expect(difference.busiestOverMean[1]).toBeGreaterThan(1);
+    const text = (await run(...asked)).out;
+    expect(text).toContain("Busiest replica: 1.00 → ");
+    expect(text).toContain(`of 200 requests`);
+    expect((await run("explain", "-f", "scenario.yaml")).err).toMatch(/^--request ROW is needed/);
   });
 
   test("a request beyond the workload is a usage error", async () => {

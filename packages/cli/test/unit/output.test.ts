@@ -4,11 +4,12 @@ import { expandPath } from "../../src/host/expand-path.ts";
 import { createProgress } from "../../src/host/progress.ts";
 import type { Terminal } from "../../src/host/terminal.ts";
 import { useColour } from "../../src/host/terminal.ts";
-import { differenceLines } from "../../src/output/decision-difference.ts";
+import { differenceTable, whyBoth } from "../../src/output/decision-difference.ts";
 import { contribution, decisionTables, shortFact } from "../../src/output/decision-tables.ts";
 import { flatten } from "../../src/output/flatten.ts";
 import { formatChange, formatCount, formatNumber, formatPercent, formatSeconds } from "../../src/output/numbers.ts";
 import type { RequestFacts } from "../../src/output/request-timeline.ts";
+import type { Cell } from "../../src/output/table.ts";
 import { markdownTable, textTable } from "../../src/output/table.ts";
 
 describe("numbers", () => {
@@ -198,6 +199,7 @@ describe("a decision", () => {
   test("a difference names what made it", () => {
     const facts = {
       replica: "a",
+      promptTokens: 160,
       cachedTokens: 80,
       ttftSeconds: 0.1,
       queueTimeSeconds: null,
@@ -205,12 +207,24 @@ describe("a decision", () => {
       e2eSeconds: null,
     } as RequestFacts;
     const other = { ...facts, replica: "b", cachedTokens: 16, ttftSeconds: 0.3 };
-    const lines = differenceLines({ policy: "rr", facts: other }, { policy: "prefix", facts, record: RECORD });
-    expect(lines).toEqual([
-      "rr sent it to b, prefix to a.",
-      "Prompt tokens cached: 16 against 80.",
-      "TTFT: 300 ms against 100 ms (-200 ms).",
-      "Why prefix did so: a scored -0.400 more than b: queue-scorer -1.600, prefix-cache-scorer +1.200 (5 of 10 blocks against 1 of 10 blocks).",
+    const first = { policy: "rr", facts: other };
+    const second = { policy: "prefix", facts, record: RECORD };
+    const text = (cell: Cell) => (typeof cell === "string" ? cell : cell.text);
+    expect(differenceTable(first, second).rows.map((row) => row.map(text))).toEqual([
+      ["Sent to", "b", "a", ""],
+      ["Prompt cached", "16 of 160 (10.0 %)", "80 of 160 (50.0 %)", "+64 tokens"],
+      ["TTFT", "300 ms", "100 ms", "-66.7 %"],
+    ]);
+    expect(whyBoth(first, second)).toEqual([
+      "Why rr chose b: no decision was recorded.",
+      [
+        "Why prefix chose a: it scored 0.400 less than b, of which",
+        "  -1.600  queue-scorer",
+        "  +1.200  prefix-cache-scorer (5 of 10 blocks, against 1 of 10 blocks)",
+      ].join("\n"),
+    ]);
+    expect(whyBoth(second, second)).toEqual([
+      "Both sent it to a; what differs there is what each had sent to it before.",
     ]);
   });
 });
