@@ -240,11 +240,7 @@ export class Replica implements Engine {
     this.#recordGaps(this.#stretchSteps + 1, steps);
     this.#waitingAtSchedule = this.#waiting.length === 0 ? 0 : this.#waitingBy(this.#clock.endOfUs(steps - 1));
     this.#stretchSteps = steps;
-    if (this.#finishes.firstStep === this.#decodeSteps) {
-      let finishing = 0;
-      while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
-      for (let index = 0; index < finishing; index++) this.#finish(this.#finishing[index]!);
-    }
+    if (this.#finishes.firstStep === this.#decodeSteps) this.#finishAll(this.#takeFinished());
     this.#publishGauges();
   }
 
@@ -254,23 +250,32 @@ export class Replica implements Engine {
     counters.busyUs += this.#nowUs - this.#stepStartUs;
     counters.decodeTokens += this.#stepDecodes + this.#chunks.completing;
     if (this.#stepDecodes > 0) this.#itl.add(this.#nowUs - this.#stepStartUs, this.#stepDecodes);
-    let finishing = 0;
-    while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
+    let finishing = this.#takeFinished();
     const chunks = this.#chunks;
     for (let index = 0; index < chunks.count; index++) {
       const slot = this.#chunkSlots[index]!;
       if (this.#requests.computedTokens[slot] !== this.#requests.numTokens[slot]) continue;
       if (this.#completePrefill(slot)) this.#finishing[finishing++] = slot;
     }
-    if (this.#alwaysWalk) this.#sortByAdmission(finishing);
-    for (let index = 0; index < finishing; index++) this.#finish(this.#finishing[index]!);
+    this.#finishAll(finishing);
     this.#publishGauges();
   }
 
-  /** With one partial prefill at a time those that complete are admitted last; with more they can be anywhere. */
-  #sortByAdmission(count: number): void {
-    const { sequence } = this.#requests;
-    this.#finishing.subarray(0, count).sort((a, b) => sequence[a]! - sequence[b]!);
+  /** Moves the requests whose last decode step this was to `#finishing`; how many. */
+  #takeFinished(): number {
+    let finishing = 0;
+    while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
+    return finishing;
+  }
+
+  /** Ends the first requests of `#finishing` in the order of the running list, which is that of admission. */
+  #finishAll(count: number): void {
+    const finishing = this.#finishing;
+    if (count > 1) {
+      const { sequence } = this.#requests;
+      finishing.subarray(0, count).sort((a, b) => sequence[a]! - sequence[b]!);
+    }
+    for (let index = 0; index < count; index++) this.#finish(finishing[index]!);
   }
 
   /** The request samples a token at the end of its prefill; true when that was its last. */
@@ -290,7 +295,7 @@ export class Replica implements Engine {
     this.#decoding++;
     this.#contextTokens += requests.numTokens[slot]!;
     this.#growth.add(offset);
-    this.#finishes.push(this.#decodeSteps + left, requests.sequence[slot]!, slot);
+    this.#finishes.push(this.#decodeSteps + left, slot);
     const row = requests.row[slot]!;
     if (this.#streams.outputIsShared(row)) this.#cache.startGrowing(slot, this.#streams.outputSegment(row));
     return false;
@@ -596,7 +601,7 @@ export class Replica implements Engine {
         this.#stepDecodes++;
       }
       this.#growth.add(requests.computedTokens[slot]!);
-      this.#finishes.push(requests.finishStep[slot]!, requests.sequence[slot]!, slot);
+      this.#finishes.push(requests.finishStep[slot]!, slot);
       this.#contextTokens += requests.computedTokens[slot]! + this.#decodeSteps;
     }
     if (starved) this.#setChanged = true;

@@ -58,6 +58,10 @@ class Simulation implements EngineListener {
   readonly #columns: ReturnType<typeof emptyColumns>;
   readonly #tellStarted: boolean;
   readonly #tellEnded: boolean;
+  /** By replica: requests completed, and the prompt tokens of those admitted, in all and found cached. */
+  readonly #completed: Float64Array;
+  readonly #promptTokens: Float64Array;
+  readonly #cachedTokens: Float64Array;
   #ended = 0;
   #nowUs = 0;
 
@@ -79,6 +83,9 @@ class Simulation implements EngineListener {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
     }
     this.#tree = new EventTree(this.#engines.length);
+    this.#completed = new Float64Array(this.#engines.length);
+    this.#promptTokens = new Float64Array(this.#engines.length);
+    this.#cachedTokens = new Float64Array(this.#engines.length);
     const names = this.#members.map(({ endpoint }) => endpoint.name);
     const sheddable = input.workload.classes?.some(({ priority }) => priority < 0) ?? false;
     if (needs.metrics || (sheddable && needs.metricsForSheddable)) {
@@ -210,6 +217,9 @@ class Simulation implements EngineListener {
     if (!Number.isNaN(this.#columns.scheduledUs[row]!)) return;
     this.#columns.scheduledUs[row] = this.#nowUs;
     this.#columns.cachedTokens[row] = cachedTokens;
+    const replica = this.#columns.replica[row]!;
+    this.#promptTokens[replica]! += this.#requests.promptTokens[slot]!;
+    this.#cachedTokens[replica]! += cachedTokens;
   }
 
   firstToken(slot: number): void {
@@ -227,16 +237,37 @@ class Simulation implements EngineListener {
     const row = this.#requests.row[slot]!;
     this.#columns.finishUs[row] = nowUs;
     this.#columns.outcome[row] = Outcome.completed;
+    this.#completed[this.#columns.replica[row]!]!++;
     if (this.#tellEnded) this.#router.responseEnded(this.#requests.ticket[slot]!, nowUs);
     this.#requests.release(slot);
     this.#leave(row, nowUs);
+  }
+
+  #summarise({ engine, endpoint, pool }: Member, index: number): ReplicaSummary {
+    const { counters, evictedBlocks, totalBlocks } = engine;
+    return {
+      name: endpoint.name,
+      pool: pool.name,
+      steps: counters.steps,
+      busyUs: counters.busyUs,
+      completed: this.#completed[index]!,
+      prefillTokens: counters.prefillTokens,
+      decodeTokens: counters.decodeTokens,
+      promptTokens: this.#promptTokens[index]!,
+      cachedTokens: this.#cachedTokens[index]!,
+      preemptions: counters.preemptions,
+      evictedBlocks,
+      peakRunning: counters.peakRunning,
+      peakWaiting: counters.peakWaiting,
+      peakKvUsageFraction: 1 - counters.leastFreeBlocks / totalBlocks,
+    };
   }
 
   #result(events: number, stopped: boolean): SimulationResult {
     const series = this.#series?.result();
     return {
       requests: this.#columns,
-      replicas: summarise(this.#members, this.#columns),
+      replicas: this.#members.map((member, index) => this.#summarise(member, index)),
       itl: { counts: this.#itl.counts, bucketLowUs: ItlRecorder.bucketLowUs },
       ...(series === undefined ? {} : { series }),
       endUs: this.#nowUs,
@@ -261,36 +292,4 @@ function emptyColumns({ workload }: SimulationInput): RequestColumns {
     preemptions: new Uint16Array(count),
     outcome: new Uint8Array(count),
   };
-}
-
-function summarise(members: readonly Member[], requests: RequestColumns): ReplicaSummary[] {
-  const completed = new Float64Array(members.length);
-  const promptTokens = new Float64Array(members.length);
-  const cachedTokens = new Float64Array(members.length);
-  for (let row = 0; row < requests.count; row++) {
-    const replica = requests.replica[row]!;
-    if (replica < 0 || Number.isNaN(requests.scheduledUs[row]!)) continue;
-    if (requests.outcome[row] === Outcome.completed) completed[replica]!++;
-    promptTokens[replica]! += requests.promptTokens[row]!;
-    cachedTokens[replica]! += requests.cachedTokens[row]!;
-  }
-  return members.map(({ engine, endpoint, pool }, replica) => {
-    const { counters, evictedBlocks, totalBlocks } = engine;
-    return {
-      name: endpoint.name,
-      pool: pool.name,
-      steps: counters.steps,
-      busyUs: counters.busyUs,
-      completed: completed[replica]!,
-      prefillTokens: counters.prefillTokens,
-      decodeTokens: counters.decodeTokens,
-      promptTokens: promptTokens[replica]!,
-      cachedTokens: cachedTokens[replica]!,
-      preemptions: counters.preemptions,
-      evictedBlocks,
-      peakRunning: counters.peakRunning,
-      peakWaiting: counters.peakWaiting,
-      peakKvUsageFraction: 1 - counters.leastFreeBlocks / totalBlocks,
-    };
-  });
 }
