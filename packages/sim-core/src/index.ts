@@ -21,6 +21,7 @@ export type { Override } from "./scenario/layers.ts";
 export { formatPath, parseOverride, parsePath } from "./scenario/layers.ts";
 export type { LoadedScenario, LoadOptions } from "./scenario/load.ts";
 export { loadScenario, scenarioJsonSchema } from "./scenario/load.ts";
+export { publishedScenarioSchema } from "./scenario/published-schema.ts";
 export type { ResolvedScenario, ScenarioParts } from "./scenario/resolve.ts";
 export { resolveScenario } from "./scenario/resolve.ts";
 export type { Scenario, ScenarioPool } from "./scenario/schema.ts";

@@ -1,10 +1,10 @@
-import { didYouMean, runSummarySchema, scenarioJsonSchema } from "@windtunnel/sim-core";
+import { didYouMean, publishedScenarioSchema, runSummarySchema } from "@windtunnel/sim-core";
 import { z } from "zod";
 import { ExitCode, UsageError } from "../exit-code.ts";
 import type { Command } from "./command.ts";
 
 const KINDS: Readonly<Record<string, () => object>> = {
-  Scenario: scenarioJsonSchema,
+  Scenario: publishedScenarioSchema,
   RunSummary: () => z.toJSONSchema(runSummarySchema, { target: "draft-7" }),
 };
 
