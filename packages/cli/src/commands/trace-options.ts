@@ -1,5 +1,5 @@
 import type { TraceTransform } from "@windtunnel/sim-core";
-import { parseDurationUs } from "@windtunnel/sim-core";
+import { didYouMean, parseDurationUs, traceFormats } from "@windtunnel/sim-core";
 import { UsageError } from "../exit-code.ts";
 import { given } from "../host/given.ts";
 import type { OpenTraceOptions, ReadTraceOptions } from "../trace/index.ts";
@@ -12,7 +12,7 @@ export function readingOptions(file: string, options: TextOptions): ReadTraceOpt
   const seconds = (us: number | undefined) => (us === undefined ? undefined : us / 1e6);
   return given<ReadTraceOptions>({
     shown: file,
-    format: text(options.format),
+    format: traceFormat(options.format),
     blockSizeTokens: count("--block-size-tokens", options.blockSizeTokens),
     span: given<NonNullable<ReadTraceOptions["span"]>>({
       startSeconds: seconds(durationUs("--servegen-start", options.servegenStart)),
@@ -42,6 +42,14 @@ export function openingOptions(file: string, options: TextOptions): OpenTraceOpt
   }
   const rate = given<OpenTraceOptions>({ name: file, ratePerSecond: positive("--rate", options.rate) });
   return { ...readingOptions(file, options), ...transform, ...rate };
+}
+
+/** @throws UsageError for a format that nothing here reads */
+function traceFormat(value: unknown): string | undefined {
+  const name = text(value);
+  const names = ["auto", ...traceFormats.map((format) => format.name)];
+  if (name === undefined || names.includes(name)) return name;
+  throw new UsageError(`--format ${name}: unknown format${didYouMean(name, names)}; allowed: ${names.join(", ")}`);
 }
 
 const text = (value: unknown) => (value === undefined ? undefined : String(value));

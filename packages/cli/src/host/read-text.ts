@@ -26,6 +26,7 @@ export function hashFile(path: string, shown = path): InputFile {
 }
 
 function readBytes(path: string, shown: string): Buffer {
+  if (shown === "") throw new UsageError(`"": expected the name of a file`);
   try {
     return readFileSync(path);
   } catch (error) {

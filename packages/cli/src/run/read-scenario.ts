@@ -57,7 +57,7 @@ export function environmentSets(env: Terminal["env"]): string[] {
 function fileOverride(text: string, cwd: string): Override {
   const override = parseOverride(text, "--set-file", false);
   const file = String(override.value);
-  return { ...override, value: readText(resolve(cwd, file), file).text };
+  return { ...override, value: readText(resolve(cwd, file), override.source).text };
 }
 
 function seedOverride(seed: string): Override {

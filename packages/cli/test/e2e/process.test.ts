@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -55,13 +55,18 @@ function windtunnel(args: readonly string[], onErr?: (kill: () => void) => void)
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, out, err })));
 }
 
-test("an interrupt stops the simulation, prints what it has, and exits 130", async () => {
-  const { code, out, err } = await windtunnel(["run", "-f", "long.yaml", "-o", "json"], (kill) => kill());
+test("an interrupt stops the simulation, prints and keeps what it has, and exits 130", async () => {
+  const asked = ["run", "-f", "long.yaml", "-o", "json", "--out", "kept"];
+  const { code, out, err } = await windtunnel(asked, (kill) => kill());
   expect(code).toBe(130);
   expect(err).toContain("stopping; partial results follow");
   const summary = JSON.parse(out);
   expect(summary.partial).toBe(true);
   expect(summary.fleet.requests.unfinished).toBeGreaterThan(0);
+  const kept = (name: string) => JSON.parse(readFileSync(join(directory, "kept", name), "utf8"));
+  expect(kept("summary.json")).toEqual(summary);
+  expect(kept("manifest.json")).toMatchObject({ kind: "RunDirectory", partial: true });
+  expect(readdirSync(directory).sort()).toEqual(["kept", "long.yaml"]);
 });
 
 test("exit codes and streams of the process", async () => {
