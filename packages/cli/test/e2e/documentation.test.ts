@@ -69,7 +69,7 @@ test("every link to a file in the documentation leads somewhere", () => {
   const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".md"))
     .map((file) => join("docs", file));
-  const broken = ["README.md", "traces/README.md", ...pages].flatMap((file) =>
+  const broken = ["README.md", "scenarios/README.md", "traces/README.md", ...pages].flatMap((file) =>
     [...readFileSync(join(root, file), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)]
       .filter(([, target]) => !existsSync(join(root, dirname(file), target!)))
       .map(([, target]) => `${file}: ${target}`),
