@@ -20,6 +20,10 @@ export function createProgram(
   const program = new Command("windtunnel")
     .description("Simulates LLM inference fleets that run llm-d, with the router that they run.")
     .version(manifest.version)
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 pass, 1 crash, 2 bad usage or input, 130 interrupted with partial results written",
+    )
     .showHelpAfterError("(windtunnel --help lists the commands)")
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .exitOverride();
@@ -73,7 +77,11 @@ function withScenario(command: Command): Command {
 }
 
 function addRun(program: Command, begin: Begin): void {
-  withScenario(program.command("run").description("Runs a scenario; with several policies, compares them"))
+  withScenario(
+    program
+      .command("run [files...]")
+      .description("Runs a scenario, of several files laid over each other; with several policies, compares them"),
+  )
     .option("-o, --output <format>", FORMAT_HELP, "table")
     .option("--out <directory>", "writes summary, requests, series, decisions, the resolved scenario and router")
     .option("--dry-run", "prints the resolved scenario, every default in force, and runs nothing")

@@ -34,13 +34,15 @@ export function explainSchema(path: string | undefined, terminal: Terminal): Exi
 function fieldRows(field: JsonSchema): Cell[][] {
   const holder = field.items ?? field;
   const branches = holder.properties ? [holder] : [...(holder.anyOf ?? []), ...(holder.oneOf ?? [])];
-  return branches.flatMap((branch) => {
+  const maps = branches.filter(({ properties }) => properties !== undefined);
+  return maps.flatMap((branch, index) => {
     const required = new Set(branch.required ?? []);
-    return Object.entries(branch.properties ?? {}).map(([name, inner]): Cell[] => [
+    const rows = Object.entries(branch.properties ?? {}).map(([name, inner]): Cell[] => [
       name,
       `${typeOf(inner)}${required.has(name) ? ", required" : ""}${defaultOf(inner)}`,
       inner.description ?? "",
     ]);
+    return index === 0 ? rows : [[{ text: "or", tone: "dim" }], ...rows];
   });
 }
 

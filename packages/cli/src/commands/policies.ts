@@ -1,5 +1,5 @@
 import type { PluginRow } from "@windtunnel/router-policies";
-import { pluginTable, presetNames } from "@windtunnel/router-policies";
+import { loadEndpointPickerConfig, pluginTable, presetNames, presetText } from "@windtunnel/router-policies";
 import { didYouMean } from "@windtunnel/sim-core";
 import { ExitCode, UsageError } from "../exit-code.ts";
 import type { Terminal } from "../host/terminal.ts";
@@ -7,13 +7,14 @@ import { useColour } from "../host/terminal.ts";
 import { formatData, formatTable, parseFormat } from "../output/format.ts";
 import { parameterRows, pluginMarks, pluginRows } from "../output/plugin-table.ts";
 import { textTable } from "../output/table.ts";
+import { routerDocument } from "../run/router-document.ts";
 import type { Command } from "./command.ts";
 
 /** `windtunnel policies [NAME]`: the router's plugins and the built-in configurations, or one plugin. */
 export const policies: Command = ({ positional: [name], options }, terminal) => {
   const format = parseFormat(String(options.output));
   const rows = pluginTable();
-  if (name !== undefined) return onePlugin(name, rows, terminal);
+  if (name !== undefined) return onePolicy(name, rows, terminal);
   if (format === "json" || format === "ndjson" || format === "yaml") {
     terminal.out(formatData(format === "ndjson" ? rows : { presets: presetNames, plugins: rows }, format));
     return ExitCode.pass;
@@ -23,16 +24,24 @@ export const policies: Command = ({ positional: [name], options }, terminal) => 
     const known = rows.filter(({ status }) => status === "known").map(({ type }) => type);
     terminal.out(`\nPresets (--policy NAME, spec.router.preset): ${presetNames.join(", ")}\n`);
     terminal.out(`\nKnown to llm-d, not supported yet: ${known.join(", ") || "none"}\n`);
-    if (format === "table") terminal.out("\nParameters of one: windtunnel policies NAME\n");
+    if (format === "table") terminal.out("\nParameters of a plugin, document of a preset: windtunnel policies NAME\n");
   }
   return ExitCode.pass;
 };
 
-function onePlugin(name: string, rows: readonly PluginRow[], terminal: Terminal): ExitCode {
+/** Of a preset its document, every default in force; of a plugin its parameters. */
+function onePolicy(name: string, rows: readonly PluginRow[], terminal: Terminal): ExitCode {
+  const preset = presetText(name);
+  if (preset !== undefined) {
+    terminal.out(routerDocument(loadEndpointPickerConfig(preset, { file: `preset ${name}` })));
+    return ExitCode.pass;
+  }
   const row = rows.find(({ type, aliases }) => type === name || aliases.includes(name));
   if (!row) {
-    const names = rows.map(({ type }) => type);
-    throw new UsageError(`unknown plugin "${name}"${didYouMean(name, names)}; \`windtunnel policies\` lists them`);
+    const names = [...presetNames, ...rows.map(({ type }) => type)];
+    throw new UsageError(
+      `unknown plugin or preset "${name}"${didYouMean(name, names)}; \`windtunnel policies\` lists them`,
+    );
   }
   const { type, role, aliases, summary, status } = row;
   const lines = [`${type} (${role})${pluginMarks(row)}`];

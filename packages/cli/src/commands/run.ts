@@ -26,8 +26,9 @@ interface RunOptions extends ScenarioOptions {
 }
 
 /** `windtunnel run`: simulates a scenario under one policy or several. */
-export const run: Command = async ({ options }, terminal) => {
-  const asked = { file: [], ...options } as unknown as RunOptions;
+export const run: Command = async ({ positional, options }, terminal) => {
+  const { file = [], ...rest } = options as unknown as Partial<RunOptions>;
+  const asked = { ...rest, file: [...file, ...positional] } as RunOptions;
   const { quiet = false, out } = asked;
   const format = parseFormat(asked.output);
   const read = readScenario(asked, terminal);

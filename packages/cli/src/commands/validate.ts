@@ -4,6 +4,7 @@ import { parseAllDocuments } from "yaml";
 import { ExitCode, UsageError } from "../exit-code.ts";
 import { readText } from "../host/read-text.ts";
 import type { Terminal } from "../host/terminal.ts";
+import { plural } from "../output/numbers.ts";
 import { readScenario } from "../run/read-scenario.ts";
 import { prepareRuns } from "../run/run-policies.ts";
 import type { Command } from "./command.ts";
@@ -44,7 +45,7 @@ async function validateScenario(file: string, asked: ValidateOptions, terminal: 
   const { pools, workload } = prepared!.resolved.input;
   const replicas = pools.reduce((sum, pool) => sum + pool.replicas, 0);
   terminal.out(
-    `${file}: valid Scenario: ${workload.count} requests, ${replicas} replicas in ${pools.length} pools, policy ${prepared!.router.policy}\n`,
+    `${file}: valid Scenario: ${plural(workload.count, "request")}, ${plural(replicas, "replica")} in ${plural(pools.length, "pool")}, policy ${prepared!.router.policy}\n`,
   );
 }
 

@@ -13,6 +13,11 @@ export function formatCount(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
+/** `1 replica`, `8 replicas`. */
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** Seconds with the unit that fits: `84 µs`, `842 ms`, `1.23 s`, `12m 03s`, `2h 05m`. */
 export function formatSeconds(seconds: number): string {
   const magnitude = Math.abs(seconds);

@@ -1,5 +1,5 @@
 import type { FleetSummary, PoolSummary, RunSummary } from "@windtunnel/sim-core";
-import { formatCount, formatNumber, formatPercent, formatSeconds } from "./numbers.ts";
+import { formatCount, formatNumber, formatPercent, formatSeconds, plural } from "./numbers.ts";
 import type { Cell, Table } from "./table.ts";
 
 /** The title of a run: scenario, policy, seed, size. */
@@ -124,11 +124,6 @@ function classTable(run: RunSummary): Table {
 
 /** US dollars, to the tenth of a cent below one. */
 export const dollars = (value: number) => `$${value < 1 ? value.toFixed(3) : value.toFixed(2)}`;
-
-/** `1 replica`, `8 replicas`. */
-function plural(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
-}
 
 /** A value that may be missing; the reason is in the summary's `missing`. */
 export function orDash(value: number | null, format: (value: number) => string): string {

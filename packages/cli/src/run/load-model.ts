@@ -8,14 +8,17 @@ import type { InputFile } from "../host/read-text.ts";
 import { readText } from "../host/read-text.ts";
 import type { Terminal } from "../host/terminal.ts";
 import type { ReadScenario } from "./read-scenario.ts";
+import { atPlace } from "./read-scenario.ts";
 
 /** The scenario's model: a Hugging Face `config.json` when it names a file, else one of the catalogue. */
 export function loadModel(read: ReadScenario, terminal: Terminal): { model: ModelArchitecture; files: InputFile[] } {
   const name = read.scenario.spec.model;
   try {
     if (!name.endsWith(".json")) return { model: modelNamed(name), files: [] };
-    const path = expandPath(name, read.directory, terminal.env);
-    const config = readText(path, name);
+    const { path, config } = atPlace(read, ["spec", "model"], () => {
+      const path = expandPath(name, read.directory, terminal.env);
+      return { path, config: readText(path, name) };
+    });
     const quantPath = path.replace(/config\.json$/, "hf_quant_config.json");
     const beside = join(dirname(path), "hf_quant_config.json");
     const quant = [quantPath, beside].find((candidate) => candidate !== path && existsSync(candidate));

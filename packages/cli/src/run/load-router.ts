@@ -10,6 +10,7 @@ import type { InputFile } from "../host/read-text.ts";
 import { readText } from "../host/read-text.ts";
 import type { Terminal } from "../host/terminal.ts";
 import type { ReadScenario } from "./read-scenario.ts";
+import { atPlace } from "./read-scenario.ts";
 
 /** A router's configuration under the name that results carry. */
 export interface NamedRouter {
@@ -43,8 +44,11 @@ function ownRouter(read: ReadScenario, terminal: Terminal): NamedRouter {
     return preset(router.preset, read);
   }
   if (router.config !== undefined) {
-    const path = expandPath(router.config, read.directory, terminal.env);
-    return fromFile(router.config, path, read);
+    const { config } = router;
+    const file = atPlace(read, ["spec", "router", "config"], () =>
+      readText(expandPath(config, read.directory, terminal.env), config),
+    );
+    return fromFile(config, file, read);
   }
   const inline = read.inlineRouter ?? {
     text: stringify(router.inline),
@@ -60,7 +64,7 @@ function ownRouter(read: ReadScenario, terminal: Terminal): NamedRouter {
 function policyNamed(name: string, read: ReadScenario, terminal: Terminal): NamedRouter {
   if (presetNames.includes(name)) return preset(name, read);
   const path = resolve(terminal.cwd, name);
-  if (existsSync(path)) return fromFile(name, path, read);
+  if (existsSync(path)) return fromFile(name, readText(path, name), read);
   throw new UsageError(`--policy ${name}: ${unknownPreset(name)}, or a file`);
 }
 
@@ -73,8 +77,7 @@ function preset(name: string, read: ReadScenario): NamedRouter {
   return { policy: name, config, files: [] };
 }
 
-function fromFile(policy: string, path: string, read: ReadScenario): NamedRouter {
-  const { text, input } = readText(path, policy);
+function fromFile(policy: string, { text, input }: ReturnType<typeof readText>, read: ReadScenario): NamedRouter {
   return { policy, config: loadEndpointPickerConfig(text, { file: policy, ...flags(read) }), files: [input] };
 }
 

@@ -7,6 +7,7 @@ import { hashFile } from "../host/read-text.ts";
 import type { Terminal } from "../host/terminal.ts";
 import type { OpenTraceOptions } from "../trace/index.ts";
 import type { ReadScenario } from "./read-scenario.ts";
+import { atPlace } from "./read-scenario.ts";
 
 /** The scenario's requests, and remarks on what was done to get them. */
 export interface LoadedWorkload {
@@ -24,8 +25,10 @@ export async function loadWorkload(read: ReadScenario, terminal: Terminal): Prom
   }
   const { trace } = read.scenario.spec.workload;
   if (!trace) throw new TypeError("a scenario without a workload passed its schema");
-  const path = expandPath(trace.path, read.directory, terminal.env);
-  const file = hashFile(path, trace.path);
+  const { path, file } = atPlace(read, ["spec", "workload", "trace", "path"], () => {
+    const path = expandPath(trace.path, read.directory, terminal.env);
+    return { path, file: hashFile(path, trace.path) };
+  });
   const { openTrace } = await import("../trace/index.ts");
   const remarks: string[] = [];
   const options = given<OpenTraceOptions>({

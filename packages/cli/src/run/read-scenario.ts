@@ -37,6 +37,21 @@ export function readScenario(options: ScenarioOptions, terminal: Pick<Terminal, 
   };
 }
 
+/**
+ * Does something with what the scenario says at a path, such as opening the file that it names; what cannot be is said
+ * with the place in the scenario.
+ *
+ * @throws UsageError beginning with `file:line:column`
+ */
+export function atPlace<T>(read: ReadScenario, path: readonly PropertyKey[], action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${read.place(path)}: ${error.message}`);
+  }
+}
+
 /** Environment first, then the command line's, so that the latter win. `WINDTUNNEL_SET` holds `path=value` lines. */
 function overridesOf(options: ScenarioOptions, terminal: Pick<Terminal, "cwd" | "env">): Override[] {
   return [

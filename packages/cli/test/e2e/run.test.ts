@@ -26,10 +26,22 @@ spec:
   observe: { decisions: { every: 50 } }
 `;
 
+const LOST_FILES = `apiVersion: windtunnel.dev/v1alpha1
+kind: Scenario
+metadata: { name: lost }
+spec:
+  workload:
+    trace: { path: lost.jsonl }
+  model: meta-llama/Llama-3.1-8B
+  pools:
+    - { name: h100, replicas: 2, accelerator: h100-sxm }
+`;
+
 let directory = "";
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "windtunnel-run-"));
   writeFileSync(join(directory, "scenario.yaml"), SCENARIO);
+  writeFileSync(join(directory, "lost-files.yaml"), LOST_FILES);
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -235,13 +247,24 @@ describe("bad input is one line and exit 2, and nothing is written", () => {
     ],
     [
       ["run", "-f", "scenario.yaml", "--set", "spec.pools[0].accelerator=h1000"],
-      'scenario.yaml:15:7: unknown accelerator "h1000"',
+      '--set spec.pools[0].accelerator=h1000: unknown accelerator "h1000"',
     ],
     [["run", "-f", "scenario.yaml", "--set", "spec.model=llama"], "--set spec.model=llama: unknown model"],
     [
       ["run", "-f", "scenario.yaml", "--set", "spec.pools[0].tensorParallel=0"],
       "--set spec.pools[0].tensorParallel=0: spec.pools[0].tensorParallel: expected at least 1, found 0",
     ],
+    [["run", "scenario.yaml", "--set", "spec.pools[0].tensorParallel=3"], "scenario.yaml:15:7: "],
+    [
+      ["run", "-f", "scenario.yaml", "--set", "spec.router={config: nope.yaml}"],
+      "--set spec.router={config: nope.yaml}: nope.yaml: no such file",
+    ],
+    [["run", "-f", "lost-files.yaml"], "lost-files.yaml:6:20: lost.jsonl: no such file"],
+    [
+      ["run", "-f", "lost-files.yaml", "--set", "spec.model=lost.json"],
+      "--set spec.model=lost.json: lost.json: no such",
+    ],
+    [["policies", "optimised-baseline"], 'unknown plugin or preset "optimised-baseline" (did you mean'],
     [["explain", "metric", "tftf"], 'unknown metric "tftf" (did you mean "ttft"?)'],
     [["explain", "schema", "spec.polls"], 'unknown field "polls" in spec (did you mean "pools"?)'],
     [["schema", "Scenari"], 'unknown kind "Scenari" (did you mean "Scenario"?)'],
@@ -320,6 +343,15 @@ test("no command line makes anything but an answer or a usage error", async () =
     }),
     { numRuns: 150 },
   );
+});
+
+test("a preset prints the document that is in force", async () => {
+  const { code, out } = await run("policies", "round-robin");
+  expect(code).toBe(0);
+  writeFileSync(join(directory, "preset.yaml"), out);
+  expect((await run("validate", "preset.yaml")).out).toContain("run accepts it");
+  const document = parse(out);
+  expect(document.plugins.map(({ type }: { type: string }) => type)).toContain("round-robin-picker");
 });
 
 test("a plugin that is not built validates and does not run", async () => {

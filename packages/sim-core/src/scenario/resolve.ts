@@ -1,5 +1,6 @@
 import type { EndpointPickerConfig } from "@windtunnel/router-policies";
 import { ScenarioError } from "../errors.ts";
+import { acceleratorNamed } from "../hardware/catalogue.ts";
 import { formatBytes, formatDurationUs } from "../kernel/units.ts";
 import type { ReplicaHardware } from "../metrics/scope.ts";
 import type { ModelArchitecture } from "../model/architecture.ts";
@@ -11,6 +12,7 @@ import { scenarioJsonSchema } from "./load.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { resolvePool } from "./resolve-pool.ts";
 import type { Scenario } from "./schema.ts";
+import type { Path } from "./source-file.ts";
 
 /** What a scenario names and its host has read. */
 export interface ScenarioParts {
@@ -36,12 +38,9 @@ export interface ResolvedScenario {
 export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): ResolvedScenario {
   const { spec } = loaded.scenario;
   const pools = spec.pools.map((pool, index) => {
-    try {
-      return resolvePool(pool, parts.model);
-    } catch (error) {
-      if (!(error instanceof ScenarioError)) throw error;
-      throw new ScenarioError(`${loaded.place(["spec", "pools", index])}: ${error.message}`);
-    }
+    const path = ["spec", "pools", index];
+    atPlace(loaded, [...path, "accelerator"], () => acceleratorNamed(pool.accelerator));
+    return atPlace(loaded, path, () => resolvePool(pool, parts.model));
   });
   const { series } = spec.observe;
   const record = recordedRows(spec.observe.decisions);
@@ -60,6 +59,16 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
     hardware: pools.map(({ hardware }) => hardware),
     document: resolvedDocument(loaded, pools),
   };
+}
+
+/** @throws ScenarioError of the action, with the place of what it is about */
+function atPlace<T>(loaded: LoadedScenario, path: Path, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof ScenarioError)) throw error;
+    throw new ScenarioError(`${loaded.place(path)}: ${error.message}`);
+  }
 }
 
 function recordedRows(decisions: Scenario["spec"]["observe"]["decisions"]): ((row: number) => boolean) | undefined {
