@@ -60,16 +60,18 @@ export class ApproxPrefixIndex {
     prompt.version = this.#version;
     const { parts } = prompt;
     let run = NONE;
+    let runEnd = 0;
     let i = from;
     while (i < to) {
-      const length = this.#runs.findPart(prompt, i, to, run);
+      const length = this.#runs.findPart(prompt, i, to, run, runEnd);
       if (length === 0) break;
       run = parts[i * PART_WORDS + PART_RUN]!;
       const offset = parts[i * PART_WORDS + PART_OFFSET]!;
       const heldTo = this.#heldTo(run, offset, offset + length);
       this.#credit(run, offset, heldTo, matchBlocks);
+      runEnd = offset + length;
       i += length;
-      if (heldTo < offset + length) break;
+      if (heldTo < runEnd) break;
     }
     parts[i * PART_WORDS + PART_RUN] = NONE;
   }
@@ -92,7 +94,7 @@ export class ApproxPrefixIndex {
     for (let i = from; i < to; ) {
       const part = i * PART_WORDS;
       isMatched = isMatched && prompt.version === this.#version && parts[part + PART_RUN]! >= 0;
-      if (!isMatched && runs.findPart(prompt, i, to, run) === 0) {
+      if (!isMatched && runs.findPart(prompt, i, to, run, runEnd) === 0) {
         runs.addPart(prompt, i, to, run, run >= 0 && runEnd === runs.keysOf(run));
       }
       run = parts[part + PART_RUN]!;

@@ -34,18 +34,17 @@ const TAG_FACTOR = 0xc2b2ae35;
 /**
  * Block keys, each at one place: a run is a stretch of one prompt's keys that were first seen together.
  *
- * Keys are chained, so that a prompt which has a key of a run mostly goes on along the run. A walk over a prompt is
- * therefore a comparison of neighbouring memory, with one look-up where it passes from run to run, and none where it
- * passes as the last walk did. Every key is in the hash table all the same: a prompt may enter a run anywhere.
+ * Keys are chained: a key names everything before it, so it has one predecessor, and a prompt can only come to a key in
+ * the middle of a run along that run. Hence only the first key of a run is in the hash table, and where a prompt and a
+ * run have a key in common, they have all before it in common.
  *
- * A freed run leaves its slots as they are. They are stale until the next rebuild; the keys themselves tell, and where
- * those happen to be right again, so is the slot.
+ * A freed run leaves its slot as it is. It is stale until the next rebuild; the key itself tells, and where that happens
+ * to be right again, so is the slot.
  */
 export class KeyRuns {
   /** Keys of all runs, hi and lo in turn; those of free runs are holes. */
   #keys = new Int32Array(2 * FIRST_KEYS);
   #keysEnd = 0;
-  #liveKeys = 0;
   #runs = new Int32Array(FIRST_RUNS * RUN_WORDS);
   #runsHighWater = 0;
   #freeRun = NONE;
@@ -53,8 +52,8 @@ export class KeyRuns {
   #shift = 32 - FIRST_SLOT_BITS;
   #runMask = (1 << RUN_BITS) - 1;
   #usedSlots = 0;
-  /** Of the last look-up: the offset of the key that was found, or the slot where it would be. */
-  #foundOffset = 0;
+  #liveRuns = 0;
+  /** Of the last look-up that found nothing: the slot where the key would be. */
   #emptySlot = 0;
 
   /** Runs have numbers below this one. */
@@ -86,24 +85,37 @@ export class KeyRuns {
    * Finds the key of block `i` and as many of the next, below `to`, as follow in the same run, and writes that part of
    * the prompt at `i`.
    *
-   * @param after the run of the block before, -1 at the front: a hint
+   * @param after the run of the block before, -1 at the front
+   * @param end the offset in that run after the block before
    * @returns blocks in the part; 0 where the key is in no run
    */
-  findPart(prompt: PromptBlocks, i: number, to: number, after: number): number {
-    const { hi, lo } = prompt;
-    const run = this.#find(hi[i]!, lo[i]!, after);
+  findPart(prompt: PromptBlocks, i: number, to: number, after: number, end: number): number {
+    const h = prompt.hi[i]!;
+    const l = prompt.lo[i]!;
+    // A run that has grown since the block before was found goes on with this one.
+    const goesOn = after >= 0 && this.#isAt(after, end, h, l);
+    const run = goesOn ? after : this.#find(h, l, after);
     if (run < 0) return 0;
-    const offset = this.#foundOffset;
-    const keys = this.#keys;
-    const limit = Math.min(this.#runs[run * RUN_WORDS + LENGTH]! - offset, to - i);
-    let length = 1;
-    let at = 2 * (this.#runs[run * RUN_WORDS]! + offset + 1);
-    while (length < limit && keys[at] === hi[i + length]! && keys[at + 1] === lo[i + length]!) {
-      length++;
-      at += 2;
-    }
+    const offset = goesOn ? end : 0;
+    const length = this.#commonKeys(prompt, i, to - i, run, offset);
     prompt.setPart(i, run, offset, length);
     return length;
+  }
+
+  /** Keys, of at most `blocks`, that a prompt from block `i` on and a run from `offset` on have in common: one at least. */
+  #commonKeys(prompt: PromptBlocks, i: number, blocks: number, run: number, offset: number): number {
+    const { hi, lo } = prompt;
+    const keys = this.#runs[run * RUN_WORDS + LENGTH]! - offset;
+    let length = keys < blocks ? keys : blocks;
+    if (this.#isAt(run, offset + length - 1, hi[i + length - 1]!, lo[i + length - 1]!)) return length;
+    // They part somewhere, and what they share comes first: halve.
+    let common = 1;
+    while (length - common > 1) {
+      const middle = (common + length) >> 1;
+      if (this.#isAt(run, offset + middle - 1, hi[i + middle - 1]!, lo[i + middle - 1]!)) common = middle;
+      else length = middle;
+    }
+    return common;
   }
 
   /**
@@ -123,41 +135,39 @@ export class KeyRuns {
     const offset = this.keysOf(run);
     this.#reserve(run, offset + limit);
     const record = run * RUN_WORDS;
+    const keys = this.#keys;
     let at = 2 * (this.#runs[record]! + offset);
+    if (offset === 0) this.#occupy(hi[i]!, lo[i]!, run);
     let length = 0;
     do {
-      const h = hi[i + length]!;
-      const l = lo[i + length]!;
-      this.#keys[at++] = h;
-      this.#keys[at++] = l;
-      this.#runs[record + LENGTH] = offset + length + 1;
-      this.#liveKeys++;
+      keys[at++] = hi[i + length]!;
+      keys[at++] = lo[i + length]!;
       length++;
-      this.#occupy(h, l, run);
+      // A run that begins here may have outlived the one that led to it.
     } while (length < limit && this.#probe(hi[i + length]!, lo[i + length]!) < 0);
+    this.#runs[record + LENGTH] = offset + length;
+    if (this.#slotsAreFull) this.#rebuildSlots();
     prompt.setPart(i, run, offset, length);
   }
 
   /** Forgets a run; its number may be given out again. */
   free(run: number): void {
     const record = run * RUN_WORDS;
-    this.#liveKeys -= this.#runs[record + LENGTH]!;
+    this.#liveRuns--;
     this.#runs[record + LENGTH] = 0;
     this.#runs[record + OWNER] = this.#freeRun;
     this.#freeRun = run;
   }
 
+  /** The run that starts with a key, or -1. */
   #find(hi: number, lo: number, after: number): number {
     const runs = this.#runs;
     if (after >= 0) {
       const guess = runs[after * RUN_WORDS + FOLLOWER]!;
-      if (guess >= 0 && this.#isAt(guess, 0, hi, lo)) {
-        this.#foundOffset = 0;
-        return guess;
-      }
+      if (guess >= 0 && this.#isAt(guess, 0, hi, lo)) return guess;
     }
     const run = this.#probe(hi, lo);
-    if (run >= 0 && after >= 0 && this.#foundOffset === 0) runs[after * RUN_WORDS + FOLLOWER] = run;
+    if (run >= 0 && after >= 0) runs[after * RUN_WORDS + FOLLOWER] = run;
     return run;
   }
 
@@ -176,22 +186,11 @@ export class KeyRuns {
     const tag = Math.imul(mixed, TAG_FACTOR) & ~runMask;
     let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
     for (let held = slots[slot]!; held !== EMPTY; held = slots[slot]!) {
-      if (((held ^ tag) & ~runMask) === 0 && this.#hasKey((held & runMask) - 1, hi, lo)) return (held & runMask) - 1;
+      if (((held ^ tag) & ~runMask) === 0 && this.#isAt((held & runMask) - 1, 0, hi, lo)) return (held & runMask) - 1;
       slot = (slot + 1) & last;
     }
     this.#emptySlot = slot;
     return NONE;
-  }
-
-  /** Looks for a key in a run: mostly its first. */
-  #hasKey(run: number, hi: number, lo: number): boolean {
-    const length = this.keysOf(run);
-    for (let offset = 0; offset < length; offset++) {
-      if (!this.#isAt(run, offset, hi, lo)) continue;
-      this.#foundOffset = offset;
-      return true;
-    }
-    return false;
   }
 
   /** Puts the key that was last looked for, and not found, into the slot where it should have been. */
@@ -199,8 +198,10 @@ export class KeyRuns {
     const tag = Math.imul(lo ^ Math.imul(hi, HI_FACTOR), TAG_FACTOR) & ~this.#runMask;
     this.#slots[this.#emptySlot] = tag | (run + 1);
     this.#usedSlots++;
-    const isFull = this.#usedSlots >= this.#slots.length * MAX_LOAD_FRACTION;
-    if (isFull || run >= this.#runMask) this.#rebuildSlots();
+  }
+
+  get #slotsAreFull(): boolean {
+    return this.#usedSlots >= this.#slots.length * MAX_LOAD_FRACTION || this.#runsHighWater > this.#runMask;
   }
 
   /** A run without keys, the follower of another. */
@@ -211,6 +212,7 @@ export class KeyRuns {
       run = this.#runsHighWater++;
       if (run * RUN_WORDS >= this.#runs.length) this.#runs = grown(this.#runs);
     }
+    this.#liveRuns++;
     const record = run * RUN_WORDS;
     this.#runs[record + LENGTH] = 0;
     this.#runs[record + OWNER] = NONE;
@@ -257,23 +259,21 @@ export class KeyRuns {
   #rebuildSlots(): void {
     if (this.#runsHighWater > this.#runMask) this.#runMask = (1 << WIDE_RUN_BITS) - 1;
     const length = this.#slots.length;
-    if (this.#liveKeys > MAX_LIVE_FRACTION * length) {
+    if (this.#liveRuns > MAX_LIVE_FRACTION * length) {
       this.#slots = new Int32Array(2 * length);
       this.#shift--;
     } else this.#slots.fill(EMPTY);
-    this.#usedSlots = this.#liveKeys;
+    this.#usedSlots = this.#liveRuns;
     const slots = this.#slots;
     const last = slots.length - 1;
     const keys = this.#keys;
     for (let run = 0; run < this.#runsHighWater; run++) {
-      const start = 2 * this.#runs[run * RUN_WORDS]!;
-      const end = start + 2 * this.#runs[run * RUN_WORDS + LENGTH]!;
-      for (let at = start; at < end; at += 2) {
-        const mixed = keys[at + 1]! ^ Math.imul(keys[at]!, HI_FACTOR);
-        let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
-        while (slots[slot] !== EMPTY) slot = (slot + 1) & last;
-        slots[slot] = (Math.imul(mixed, TAG_FACTOR) & ~this.#runMask) | (run + 1);
-      }
+      if (this.#runs[run * RUN_WORDS + LENGTH] === 0) continue;
+      const at = 2 * this.#runs[run * RUN_WORDS]!;
+      const mixed = keys[at + 1]! ^ Math.imul(keys[at]!, HI_FACTOR);
+      let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
+      while (slots[slot] !== EMPTY) slot = (slot + 1) & last;
+      slots[slot] = (Math.imul(mixed, TAG_FACTOR) & ~this.#runMask) | (run + 1);
     }
   }
 }

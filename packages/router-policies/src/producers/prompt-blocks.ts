@@ -9,12 +9,14 @@ export const PART_LENGTH = 2;
 export const PART_WORDS = 3;
 
 /**
- * A request's block keys, copied: what `promptKeys` gives is the host's scratch, and the pre-request hook needs the
- * keys again. Kept and refilled by a producer, so that requests allocate nothing.
+ * A request's block keys, and what an index found for them. Kept and refilled by a producer, so that requests allocate
+ * nothing: the keys of a single prompt are the host's own arrays, those of several are copied together.
  */
 export class PromptBlocks {
-  hi = new Int32Array(256);
-  lo = new Int32Array(256);
+  hi: Int32Array;
+  lo: Int32Array;
+  #ownHi = new Int32Array(256);
+  #ownLo = new Int32Array(256);
   /** An index's own id of each block as of its last look-up, -1 where it has none. */
   ids = new Int32Array(256);
   /**
@@ -29,6 +31,11 @@ export class PromptBlocks {
   /** State of the index for which `ids` or `parts` holds. */
   version = -1;
   #request: InferenceRequest | undefined;
+
+  constructor() {
+    this.hi = this.#ownHi;
+    this.lo = this.#ownLo;
+  }
 
   setPart(block: number, run: number, offset: number, length: number): void {
     const at = block * PART_WORDS;
@@ -49,6 +56,17 @@ export class PromptBlocks {
     this.ends.length = 0;
     this.version = -1;
     if (request.promptTokens <= 0) return;
+    if (request.promptCount === 1) {
+      const { hi, lo, length } = request.promptKeys(blockSizeTokens, withPartialBlock, 0);
+      this.hi = hi;
+      this.lo = lo;
+      this.length = length < maxBlocks ? length : maxBlocks;
+      if (this.length > this.ids.length) this.#grow(this.length);
+      this.ends.push(this.length);
+      return;
+    }
+    this.hi = this.#ownHi;
+    this.lo = this.#ownLo;
     for (let prompt = 0; prompt < request.promptCount; prompt++) {
       this.#append(request.promptKeys(blockSizeTokens, withPartialBlock, prompt), maxBlocks);
     }
@@ -57,22 +75,22 @@ export class PromptBlocks {
   #append(keys: BlockKeys, maxBlocks: number): void {
     const from = this.length;
     const count = Math.min(keys.length, maxBlocks);
-    if (from + count > this.hi.length) this.#grow(from + count);
-    const { hi, lo } = this;
-    const keysHi = keys.hi;
-    const keysLo = keys.lo;
+    if (from + count > this.#ownHi.length) {
+      const length = Math.max(2 * this.#ownHi.length, from + count);
+      this.hi = this.#ownHi = grown(this.#ownHi, length);
+      this.lo = this.#ownLo = grown(this.#ownLo, length);
+    }
+    if (from + count > this.ids.length) this.#grow(from + count);
     for (let i = 0; i < count; i++) {
-      hi[from + i] = keysHi[i]!;
-      lo[from + i] = keysLo[i]!;
+      this.hi[from + i] = keys.hi[i]!;
+      this.lo[from + i] = keys.lo[i]!;
     }
     this.length = from + count;
     this.ends.push(this.length);
   }
 
   #grow(atLeast: number): void {
-    const length = Math.max(2 * this.hi.length, atLeast);
-    this.hi = grown(this.hi, length);
-    this.lo = grown(this.lo, length);
+    const length = Math.max(2 * this.ids.length, atLeast);
     this.ids = grown(this.ids, length);
     this.parts = grown(this.parts, (length + 1) * PART_WORDS);
   }

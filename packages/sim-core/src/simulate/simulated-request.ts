@@ -1,6 +1,14 @@
 import type { BlockKeys, InferenceRequest } from "@windtunnel/router-policies";
 import type { PromptSegments, Workload } from "../workload/workload.ts";
 
+/** The keys that one kind of question was answered with, kept until another row's are asked for. */
+interface MadeKeys {
+  readonly blockSizeTokens: number;
+  readonly withPartialBlock: boolean;
+  row: number;
+  readonly keys: BlockKeys;
+}
+
 /**
  * A row of the workload as the router may see it. One object serves all rows: `row` says which. A prefix of a prompt is
  * identified by the segment that holds its last token and its length, so these are a block's two numbers.
@@ -11,7 +19,7 @@ export class SimulatedRequest implements InferenceRequest {
   readonly fairnessId = "default-flow";
   readonly #workload: Workload;
   readonly #segments: PromptSegments | undefined;
-  readonly #keys: BlockKeys = { length: 0, hi: new Int32Array(256), lo: new Int32Array(256) };
+  readonly #made: MadeKeys[] = [];
   #row = 0;
 
   constructor(workload: Workload, modelName: string) {
@@ -42,10 +50,25 @@ export class SimulatedRequest implements InferenceRequest {
   }
 
   promptKeys(blockSizeTokens: number, withPartialBlock: boolean): BlockKeys {
+    let made = this.#made.find(
+      (keys) => keys.blockSizeTokens === blockSizeTokens && keys.withPartialBlock === withPartialBlock,
+    );
+    if (made === undefined) {
+      const none = { length: 0, hi: new Int32Array(256), lo: new Int32Array(256) };
+      made = { blockSizeTokens, withPartialBlock, row: -1, keys: none };
+      this.#made.push(made);
+    }
+    if (made.row !== this.#row) {
+      made.row = this.#row;
+      this.#make(made.keys, blockSizeTokens, withPartialBlock);
+    }
+    return made.keys;
+  }
+
+  #make(keys: BlockKeys, blockSizeTokens: number, withPartialBlock: boolean): void {
     const promptTokens = this.#workload.promptTokens[this.#row]!;
     const full = Math.floor(promptTokens / blockSizeTokens);
     const blocks = withPartialBlock ? Math.ceil(promptTokens / blockSizeTokens) : full;
-    const keys = this.#keys;
     if (blocks > keys.hi.length) {
       keys.hi = new Int32Array(blocks * 2);
       keys.lo = new Int32Array(blocks * 2);
@@ -74,6 +97,5 @@ export class SimulatedRequest implements InferenceRequest {
       hi[block] = -1 - this.#row;
       lo[block] = Math.min((block + 1) * blockSizeTokens, promptTokens);
     }
-    return keys;
   }
 }
