@@ -55,7 +55,7 @@ function traceFormat(value: unknown): string | undefined {
 const text = (value: unknown) => (value === undefined ? undefined : String(value));
 
 /** @throws UsageError for anything but a number above 0 */
-export function positive(option: string, value: unknown): number | undefined {
+function positive(option: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (number > 0 && Number.isFinite(number)) return number;

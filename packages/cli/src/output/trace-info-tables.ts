@@ -28,7 +28,9 @@ function factsTable(info: TraceInfo): Table {
     rows.push(["Peak in 1 s, jittered", `${formatNumber(jittered.window_1s.peak_rate_rps)} req/s`]);
   }
   if (info.block_size_tokens !== undefined && info.repeat_ref_ratio !== undefined) {
-    rows.push(["Blocks", `${formatCount(info.unique_blocks ?? 0)} of ${info.block_size_tokens} tokens`]);
+    // A format that writes segments of any length has no block size.
+    const size = info.block_size_tokens === 0 ? "any number of tokens" : `${info.block_size_tokens} tokens`;
+    rows.push(["Blocks", `${formatCount(info.unique_blocks ?? 0)} of ${size}`]);
     rows.push(["Blocks seen before", `${formatPercent(info.repeat_ref_ratio)} of block references`]);
   }
   const full = info.infinite_cache_full_blocks_only;

@@ -42,6 +42,7 @@ export async function loadWorkload(read: ReadScenario, terminal: Terminal): Prom
     windowEndUs: trace.window?.end,
     limit: trace.limit,
     jitterUs: trace.jitter,
+    timeScale: trace.timeScale,
     rateScale: trace.rateScale,
     promptLengthScale: trace.promptLengthScale,
     outputLengthScale: trace.outputLengthScale,

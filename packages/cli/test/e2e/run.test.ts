@@ -295,6 +295,27 @@ test("init writes a scenario that validates, and replaces nothing", async () => 
   expect(again.err).toContain("exists already");
 });
 
+test("a trace is read and scaled as the scenario says", async () => {
+  const rows = Array.from({ length: 20 }, (_, i) =>
+    JSON.stringify({ timestamp: i * 1000, input_length: 32, output_length: 5, hash_ids: [0, i + 1] }),
+  );
+  writeFileSync(join(directory, "small-blocks.jsonl"), rows.join("\n"));
+  const spec = "{path: small-blocks.jsonl, blockSizeTokens: 16, timeScale: 2, limit: 10}";
+  const asked = ["run", "-f", "scenario.yaml", "--out", "scaled", "--set", `spec.workload={trace: ${spec}}`];
+  expect(await run(...asked, "--quiet")).toMatchObject({ code: 0, err: "" });
+  const lines = readFileSync(join(directory, "scaled", "requests.csv"), "utf8")
+    .trim()
+    .split("\n");
+  const arrivals = lines.slice(1).map((line) => Number(line.split(",")[8]));
+  expect(arrivals).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18]);
+  // Two ids for 32 tokens: with blocks of the format's own 512 tokens there would be one.
+  const own = await run("run", "-f", "scenario.yaml", "--set", "spec.workload={trace: {path: small-blocks.jsonl}}");
+  expect([own.code, own.err]).toEqual([
+    2,
+    expect.stringMatching(/^small-blocks\.jsonl:1:\d+: hash_ids: .*blocks of 16/),
+  ]);
+});
+
 describe("a broken trace", () => {
   test("names the row in the middle and leaves no partial file", async () => {
     const row = (i: number) =>

@@ -15,7 +15,10 @@ const traceSchema = z
     jitter: durationUsSchema.prefault("0s").meta({
       description: "Adds uniform(0, jitter) to each arrival; 3s for the Mooncake traces, which are quantised to 3 s",
     }),
-    rateScale: factor.default(1).meta({ description: "Arrivals come this many times as fast" }),
+    timeScale: factor.default(1).meta({ description: "Multiplies every time, delays within sessions included" }),
+    rateScale: factor
+      .default(1)
+      .meta({ description: "Arrivals come this many times as fast; delays within sessions stay" }),
     rate: factor.optional().meta({
       description: "Poisson arrivals per second instead of the trace's own; a trace of lengths only needs it",
     }),
