@@ -15,7 +15,7 @@ export const demo: Command = async ({ options }, terminal) => {
       [
         "",
         "Next:",
-        "  npm run -s windtunnel -- explain -f scenarios/quickstart.yaml --request 100 --policy round-robin,optimized-baseline",
+        "  npm run -s windtunnel -- explain -f scenarios/quickstart.yaml --policy round-robin,optimized-baseline",
         "  npm run -s windtunnel -- run -f scenarios/quickstart.yaml --set spec.pools[0].replicas=6",
         "  npm run -s windtunnel -- init my-fleet",
         "",
