@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ParameterNames } from "./config/known-plugins.ts";
 import { pluginTypes } from "./registry.ts";
 

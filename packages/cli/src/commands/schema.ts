@@ -1,5 +1,5 @@
 import { didYouMean, publishedScenarioSchema, runSummarySchema } from "@windtunnel/sim-core";
-import { z } from "zod";
+import * as z from "zod";
 import { ExitCode, UsageError } from "../exit-code.ts";
 import type { Command } from "./command.ts";
 

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { PolicyError, type Position, quoted, suggestion } from "../errors.ts";
 import type { KnownPlugin, ParameterNames } from "./known-plugins.ts";
 import { isAbsent, type Located, plain } from "./located.ts";

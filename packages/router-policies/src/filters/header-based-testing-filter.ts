@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { hostOf, portOf } from "../framework/address.ts";
 import type { Endpoint } from "../framework/endpoint.ts";
 import { defineFilter } from "../framework/plugin.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Endpoint } from "../framework/endpoint.ts";
 import { defineFilter } from "../framework/plugin.ts";
 import { keepWhere } from "./keep.ts";

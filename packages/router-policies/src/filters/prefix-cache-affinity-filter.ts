@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { PolicyError } from "../errors.ts";
 import type { InFlightLoadData, PrefixMatchData } from "../framework/data.ts";
 import type { Endpoint } from "../framework/endpoint.ts";

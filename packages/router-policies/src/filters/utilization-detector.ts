@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Endpoint, type EndpointMetrics, NEVER_SCRAPED_US } from "../framework/endpoint.ts";
 import { defineFilter } from "../framework/plugin.ts";
 import { durationUs } from "../framework/units.ts";

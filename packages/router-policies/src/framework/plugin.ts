@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { DataKey, DataKind, DataKinds } from "./data.ts";
 import type { ProfileResult } from "./decision.ts";
 import type { Endpoint } from "./endpoint.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { DataKey } from "../framework/data.ts";
 
 /** The producer whose counters a baseline reads. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Endpoint } from "../framework/endpoint.ts";
 import type { RandomSource } from "../framework/random.ts";
 

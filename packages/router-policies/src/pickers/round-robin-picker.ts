@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Endpoint } from "../framework/endpoint.ts";
 import { definePicker } from "../framework/plugin.ts";
 import { takeOne } from "./picking.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { InFlightLoadData, PrefixMatchData, TokensData, UncachedTokensData } from "../framework/data.ts";
 import type { ProfileResult } from "../framework/decision.ts";
 import type { Endpoint } from "../framework/endpoint.ts";

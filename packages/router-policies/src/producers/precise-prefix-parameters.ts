@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { durationUs } from "../framework/units.ts";
 
 /** Of the in-memory index, as upstream. */

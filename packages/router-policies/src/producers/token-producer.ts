@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { TokensData } from "../framework/data.ts";
 import { defineProducer } from "../framework/plugin.ts";
 import { durationUs } from "../framework/units.ts";

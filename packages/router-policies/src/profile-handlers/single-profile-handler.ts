@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineProfileHandler } from "../framework/plugin.ts";
 
 const NO_MORE: readonly string[] = [];

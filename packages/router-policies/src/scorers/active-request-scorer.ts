@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineScorer } from "../framework/plugin.ts";
 import { INFLIGHT_LOAD_PRODUCER } from "../producers/inflight-load-producer.ts";
 

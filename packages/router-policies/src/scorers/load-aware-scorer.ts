@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { NEVER_SCRAPED_US } from "../framework/endpoint.ts";
 import { defineScorer } from "../framework/plugin.ts";
 

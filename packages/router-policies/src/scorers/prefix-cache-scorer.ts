@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { PrefixMatchData } from "../framework/data.ts";
 import { defineScorer, type Scorer } from "../framework/plugin.ts";
 import { APPROX_PREFIX_CACHE_PRODUCER } from "../producers/approx-prefix-cache-producer.ts";

@@ -39,10 +39,10 @@ export interface Engine {
   readonly blockSizeTokens: number;
   /** Blocks that requests can use. */
   readonly totalBlocks: number;
-  /** A request reaches the engine; its scheduler can see it from `readyUs` on. */
-  enqueue(slot: number, nowUs: number, readyUs: number): void;
+  /** A request reaches the engine; its scheduler can see it from the slot's `readyUs` on, which is not before now. */
+  enqueue(slot: number): void;
   /** Does what `nextKey` says. `mayStart` = nothing else can happen at this very time before the next step starts. */
-  run(key: number, mayStart: boolean): void;
+  run(mayStart: boolean): void;
   /** The gauges at a time not after the next event and not before the last one. */
   gaugesAt(timeUs: number, into: EngineGauges): void;
   /** Brings the KV event log forward to all steps that ended by `timeUs`. */

@@ -80,12 +80,12 @@ export class PlainReplica implements Engine {
     return this.#cache.evictedBlocks;
   }
 
-  enqueue(slot: number, nowUs: number, readyUs: number): void {
+  enqueue(slot: number): void {
     const { requests } = this.#parts;
     this.#addWaiting({
       slot,
       row: requests.row[slot]!,
-      readyUs,
+      readyUs: requests.readyUs[slot]!,
       priority: requests.priority[slot]!,
       holding: { findable: [], hidden: [], tokens: 0 },
       promptTokens: requests.promptTokens[slot]!,
@@ -96,7 +96,7 @@ export class PlainReplica implements Engine {
       decoding: false,
     });
     this.counters.peakWaiting = Math.max(this.counters.peakWaiting, this.#waiting.length);
-    if (!this.#busy) this.nextKey = eventKey(Math.max(nowUs, this.#waiting[0]!.readyUs), Phase.stepStart);
+    if (!this.#busy) this.nextKey = eventKey(this.#waiting[0]!.readyUs, Phase.stepStart);
   }
 
   #addWaiting(request: PlainRequest): void {
@@ -104,7 +104,8 @@ export class PlainReplica implements Engine {
     if (this.#parts.profile.schedulingPolicy === "priority") this.#waiting.sort(byPriority);
   }
 
-  run(key: number, mayStart: boolean): void {
+  run(mayStart: boolean): void {
+    const key = this.nextKey;
     const nowUs = keyTimeUs(key);
     if (keyPhase(key) === Phase.stepEnd) {
       this.#endStep(nowUs);

@@ -165,16 +165,15 @@ export class Replica implements Engine {
     return this.#cache.evictedBlocks;
   }
 
-  enqueue(slot: number, nowUs: number, readyUs: number): void {
-    this.#requests.readyUs[slot] = readyUs;
+  enqueue(slot: number): void {
     const first = this.#addWaiting(slot);
     if (this.#waiting.length > this.counters.peakWaiting) this.counters.peakWaiting = this.#waiting.length;
     if (!first) return;
     if (this.#mode === Mode.idle) {
-      this.nextKey = eventKey(Math.max(nowUs, readyUs), Phase.stepStart);
+      this.nextKey = eventKey(this.#requests.readyUs[slot]!, Phase.stepStart);
     } else if (this.#mode === Mode.stretch && this.#running.length < this.#profile.maxNumSeqs) {
       // It may be admitted when the step in progress ends; a stretch is cut there.
-      const step = this.#clock.firstEndingFrom(readyUs, this.#appliedSteps);
+      const step = this.#clock.firstEndingFrom(this.#requests.readyUs[slot]!, this.#appliedSteps);
       if (step < this.#lastStep) {
         this.#lastStep = step;
         const endUs = this.#clock.endOfUs(step);
@@ -212,9 +211,9 @@ export class Replica implements Engine {
     return readyUs[a]! > readyUs[b]! || (readyUs[a] === readyUs[b] && row[a]! > row[b]!);
   }
 
-  run(key: number, mayStart: boolean): void {
-    this.#nowUs = keyTimeUs(key);
-    if (keyPhase(key) === Phase.stepEnd) {
+  run(mayStart: boolean): void {
+    this.#nowUs = keyTimeUs(this.nextKey);
+    if (keyPhase(this.nextKey) === Phase.stepEnd) {
       if (this.#mode === Mode.stretch) this.#endStretch();
       else this.#endStep();
       this.#mode = Mode.between;

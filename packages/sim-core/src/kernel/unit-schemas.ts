@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { BYTES_PATTERN, DURATION_PATTERN, parseBytes, parseDurationUs } from "./units.ts";
 
 /** A duration in a file people write (`250ms`, `3s`, `1h30m`), read as whole microseconds. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { bytesSchema, durationUsSchema } from "../kernel/unit-schemas.ts";
 
 const fromProfile = (description: string) => ({ description: `${description}; default: the profile's` });

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { didYouMean } from "../errors.ts";
 import { BYTES_PATTERN, DURATION_PATTERN } from "../kernel/units.ts";
 import type { Override } from "./layers.ts";

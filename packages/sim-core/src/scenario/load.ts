@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ScenarioError } from "../errors.ts";
 import { describeIssues, placeOf } from "./issues.ts";
 import type { Override } from "./layers.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { durationUsSchema } from "../kernel/unit-schemas.ts";
 import { engineSchema, stepTimeSchema } from "./engine-schema.ts";
 import { workloadSchema } from "./workload-schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { durationUsSchema } from "../kernel/unit-schemas.ts";
 import { inferencePerfSchema, syntheticSchema } from "../workload/generator-schema.ts";
 

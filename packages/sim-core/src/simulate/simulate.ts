@@ -141,7 +141,7 @@ class Simulation implements EngineListener {
         this.#nowUs = nowUs;
         const engine = this.#engines[member]!;
         // Without rows that wait for an end, nothing but an arrival can come between the end of a step and the next.
-        engine.run(engineKey, !reacts && arrivalUs > nowUs);
+        engine.run(!reacts && arrivalUs > nowUs);
         tree.set(member, engine.nextKey);
       } else if (arrivalUs === Infinity) {
         break;
@@ -150,7 +150,7 @@ class Simulation implements EngineListener {
         this.#nowUs = arrivalUs;
         const row = arrivals.nextRow;
         arrivals.take();
-        this.#arrive(row, arrivalUs);
+        this.#arrive(row);
       }
       if (++events === checkAt) {
         checkAt += EVENTS_PER_CHECK;
@@ -165,7 +165,8 @@ class Simulation implements EngineListener {
     return this.#result(events, stopped);
   }
 
-  #arrive(row: number, nowUs: number): void {
+  #arrive(row: number): void {
+    const nowUs = this.#nowUs;
     this.#columns.arrivalUs[row] = nowUs;
     this.#scraper?.refresh(nowUs);
     this.#kvEvents?.refresh(nowUs);
@@ -175,13 +176,13 @@ class Simulation implements EngineListener {
     if (record && decision.kind !== "queued" && decision.record !== undefined) {
       this.#control.onDecision?.(row, decision.record);
     }
-    this.#act(row, decision, nowUs);
+    this.#act(row, decision);
   }
 
-  #act(row: number, decision: Decision, nowUs: number): void {
+  #act(row: number, decision: Decision): void {
     if (decision.kind !== "dispatched") {
       this.#columns.outcome[row] = Outcome.rejected;
-      this.#leave(row, nowUs);
+      this.#leave(row);
       return;
     }
     const { ticket } = decision;
@@ -193,8 +194,8 @@ class Simulation implements EngineListener {
     this.#columns.replica[row] = index;
     if (promptTokens >= maxTokens) {
       this.#columns.outcome[row] = Outcome.refusedTooLong;
-      if (this.#tellEnded) this.#router.responseEnded(ticket, nowUs);
-      this.#leave(row, nowUs);
+      if (this.#tellEnded) this.#router.responseEnded(ticket, this.#nowUs);
+      this.#leave(row);
       return;
     }
     const outputTokens = Math.min(workload.outputTokens[row]!, maxTokens - promptTokens);
@@ -203,13 +204,14 @@ class Simulation implements EngineListener {
     this.#requests.ticket[slot] = ticket;
     this.#requests.priority[slot] = workload.classes === undefined ? 0 : -this.#request.priority;
     const { engine } = member;
-    engine.enqueue(slot, nowUs, nowUs + member.pool.profile.requestOverheadUs);
+    this.#requests.readyUs[slot] = this.#nowUs + member.pool.profile.requestOverheadUs;
+    engine.enqueue(slot);
     this.#tree.set(index, engine.nextKey);
   }
 
-  #leave(row: number, nowUs: number): void {
+  #leave(row: number): void {
     this.#ended++;
-    this.#arrivals.ended(row, nowUs);
+    if (this.#arrivals.reactsToEnds) this.#arrivals.ended(row, this.#nowUs);
   }
 
   scheduled(slot: number, cachedTokens: number): void {
@@ -240,7 +242,7 @@ class Simulation implements EngineListener {
     this.#completed[this.#columns.replica[row]!]!++;
     if (this.#tellEnded) this.#router.responseEnded(this.#requests.ticket[slot]!, nowUs);
     this.#requests.release(slot);
-    this.#leave(row, nowUs);
+    this.#leave(row);
   }
 
   #summarise({ engine, endpoint, pool }: Member, index: number): ReplicaSummary {

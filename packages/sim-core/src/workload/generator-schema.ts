@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { durationUsSchema } from "../kernel/unit-schemas.ts";
 
 export { type InferencePerfConfig, inferencePerfSchema } from "./generators/inference-perf-schema.ts";

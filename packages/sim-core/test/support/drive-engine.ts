@@ -83,7 +83,7 @@ export function driveEngine(drive: Drive) {
     if (key === Infinity) break;
     nowUs = keyTimeUs(key);
     if (key === engine.nextKey) {
-      engine.run(key, arrivalUs > nowUs && lookUs > nowUs);
+      engine.run(arrivalUs > nowUs && lookUs > nowUs);
     } else if (key === eventKey(lookUs, Phase.scrape)) {
       look++;
       const gauges = { running: 0, waiting: 0, freeBlocks: 0 };
@@ -100,7 +100,8 @@ export function driveEngine(drive: Drive) {
     } else {
       const slot = requests.allocate(next, workload.promptTokens[next]!, workload.outputTokens[next]!);
       requests.priority[slot] = drive.priorities?.[next] ?? 0;
-      engine.enqueue(slot, nowUs, nowUs + drive.profile.requestOverheadUs);
+      requests.readyUs[slot] = nowUs + drive.profile.requestOverheadUs;
+      engine.enqueue(slot);
       next++;
     }
   }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const wholeTokens = z.int().min(0);
 const seconds = z.number().positive();
