@@ -58,6 +58,9 @@ export interface WorkloadStage {
   readonly startDelayUs: number;
   /** Closed loop: at most this many in flight, the next row sent when one ends; arrival times are then not used. */
   readonly concurrency?: number;
-  /** Open loop with a bounded client: a row whose time has come waits until fewer than this are in flight. */
+  /**
+   * Open loop with a bounded client: a row whose time has come waits in the client until fewer than this are in flight,
+   * and that wait is in no latency.
+   */
   readonly maxInFlight?: number;
 }

@@ -5,15 +5,6 @@ import { type InferencePerfConfig, stageSizes } from "./inference-perf-schema.ts
 import { constantTimesUs, poissonTimesUs } from "./inference-perf-timers.ts";
 import { sharedPrefixPrompts } from "./shared-prefix-prompts.ts";
 
-/** A stage as inference-perf runs it. */
-interface InferencePerfStage extends WorkloadStage {
-  /**
-   * Open loop: requests the client keeps in flight at most (workers × worker_max_concurrency); more wait in the client,
-   * and that wait is in no latency.
-   */
-  readonly maxInFlight?: number;
-}
-
 /**
  * The requests that kubernetes-sigs/inference-perf sends for this configuration (commit 7de2ae5: loadgen/load_timer.py,
  * loadgen/load_generator.py, datagen/synthetic). Its timers are unseeded; ours follow the run's seed.
@@ -25,7 +16,7 @@ export function generateInferencePerf(config: InferencePerfConfig, seed: number 
     config.data.type === "random" ? randomPrompts(config, sizes, seed) : sharedPrefixPrompts(config, seed);
   const columns = emptyColumns(count);
   const arrivalUs = new Float64Array(count);
-  const stages: InferencePerfStage[] = [];
+  const stages: WorkloadStage[] = [];
   for (const [index, rows] of sizes.entries()) {
     const firstRow = columns.row;
     stages.push(stageOf(config, index, firstRow, rows));
@@ -59,7 +50,7 @@ function emptyColumns(count: number): InferencePerfColumns {
   };
 }
 
-function stageOf({ load }: InferencePerfConfig, index: number, firstRow: number, rows: number): InferencePerfStage {
+function stageOf({ load }: InferencePerfConfig, index: number, firstRow: number, rows: number): WorkloadStage {
   const startDelayUs = index === 0 ? 0 : Math.round(load.interval * 1_000_000);
   const base = { name: `stage ${index}`, firstRow, rows, startDelayUs };
   if (load.type === "concurrent") return { ...base, concurrency: load.stages[index]!.concurrency_level };
