@@ -26,14 +26,20 @@ export class Arrivals {
   #inFlight = 0;
   /** When a place in flight last became free. */
   #freedUs = 0;
-  /** True when an ending request can cause an arrival, perhaps at the same moment. */
+  /** True when an ending request can cause an arrival. */
   readonly reactsToEnds: boolean;
+  /** True when it can cause one at the very moment of its end. */
+  readonly reactsAtOnce: boolean;
   nextUs = Infinity;
   nextRow: number = NONE;
 
   constructor(workload: Workload) {
     this.#workload = workload;
     this.reactsToEnds = workload.releasedBy !== undefined || workload.stages !== undefined;
+    const { arrivalUs } = workload;
+    this.reactsAtOnce =
+      workload.stages !== undefined ||
+      (workload.releasedBy?.some((releasing, row) => releasing !== NONE && arrivalUs[row]! < 1) ?? false);
     this.#stages = workload.stages ?? [{ name: "all", firstRow: 0, rows: workload.count, startDelayUs: 0 }];
     if (workload.releasedBy !== undefined) {
       this.#firstReleased = new Int32Array(workload.count).fill(NONE);

@@ -125,7 +125,7 @@ class Simulation implements EngineListener {
   run(): SimulationResult {
     const tree = this.#tree;
     const arrivals = this.#arrivals;
-    const reacts = arrivals.reactsToEnds;
+    const reacts = arrivals.reactsAtOnce;
     let events = 0;
     let checkAt = EVENTS_PER_CHECK;
     let stopped = false;
@@ -140,7 +140,7 @@ class Simulation implements EngineListener {
         this.#scraper?.keep(member, nowUs);
         this.#nowUs = nowUs;
         const engine = this.#engines[member]!;
-        // Without rows that wait for an end, nothing but an arrival can come between the end of a step and the next.
+        // Unless an end can cause an arrival at once, only one that is due can come between this step and the next.
         engine.run(!reacts && arrivalUs > nowUs);
         tree.set(member, engine.nextKey);
       } else if (arrivalUs === Infinity) {
