@@ -27,6 +27,18 @@ export interface EngineCounters {
   leastFreeBlocks: number;
 }
 
+/** The counters of an engine that has done nothing yet. */
+export const newCounters = (freeBlocks: number): EngineCounters => ({
+  steps: 0,
+  busyUs: 0,
+  prefillTokens: 0,
+  decodeTokens: 0,
+  preemptions: 0,
+  peakRunning: 0,
+  peakWaiting: 0,
+  leastFreeBlocks: freeBlocks,
+});
+
 /**
  * One simulated engine as its host drives it. The host calls `run` when the time of `nextKey` has come, and before
  * anything else that happens later.

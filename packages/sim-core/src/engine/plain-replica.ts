@@ -1,5 +1,5 @@
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
-import type { Engine, EngineCounters, EngineGauges } from "./engine-listener.ts";
+import { type Engine, type EngineCounters, type EngineGauges, newCounters } from "./engine-listener.ts";
 import { type PlainHolding, PlainKvCache } from "./plain-kv-cache.ts";
 import type { EngineParts } from "./replica.ts";
 import { StretchClock } from "./stretch-clock.ts";
@@ -56,16 +56,7 @@ export class PlainReplica implements Engine {
       parts.log,
     );
     this.#gauges = { running: 0, waiting: 0, freeBlocks: this.#cache.freeBlocks };
-    this.counters = {
-      steps: 0,
-      busyUs: 0,
-      prefillTokens: 0,
-      decodeTokens: 0,
-      preemptions: 0,
-      peakRunning: 0,
-      peakWaiting: 0,
-      leastFreeBlocks: this.#cache.freeBlocks,
-    };
+    this.counters = newCounters(this.#cache.freeBlocks);
   }
 
   get blockSizeTokens(): number {

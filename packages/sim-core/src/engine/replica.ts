@@ -1,6 +1,12 @@
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { BlockGrowth } from "./block-growth.ts";
-import type { Engine, EngineCounters, EngineGauges, EngineListener } from "./engine-listener.ts";
+import {
+  type Engine,
+  type EngineCounters,
+  type EngineGauges,
+  type EngineListener,
+  newCounters,
+} from "./engine-listener.ts";
 import { FinishQueue } from "./finish-queue.ts";
 import type { ItlRecorder } from "./itl-histogram.ts";
 import { KvCache } from "./kv-cache.ts";
@@ -141,16 +147,7 @@ export class Replica implements Engine {
     this.#alwaysWalk = profile.longPrefillTokenThreshold > 0 || profile.maxNumSeqs > profile.maxNumBatchedTokens;
     this.#fullBlocksOf = (slot) =>
       Math.floor((requests.computedTokens[slot]! + this.#decodeSteps) / profile.blockSizeTokens);
-    this.counters = {
-      steps: 0,
-      busyUs: 0,
-      prefillTokens: 0,
-      decodeTokens: 0,
-      preemptions: 0,
-      peakRunning: 0,
-      peakWaiting: 0,
-      leastFreeBlocks: this.#cache.freeBlocks,
-    };
+    this.counters = newCounters(this.#cache.freeBlocks);
   }
 
   get blockSizeTokens(): number {
