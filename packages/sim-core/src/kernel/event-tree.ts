@@ -42,7 +42,10 @@ export class EventTree {
       const left = winner[2 * node]!;
       const right = winner[2 * node + 1]!;
       // Left holds the lower entities: on equal keys it wins.
-      winner[node] = keys[right]! < keys[left]! ? right : left;
+      const best = keys[right]! < keys[left]! ? right : left;
+      // The same other entity wins here as before: nothing changes further up.
+      if (winner[node] === best && best !== entity) return;
+      winner[node] = best;
     }
   }
 }
