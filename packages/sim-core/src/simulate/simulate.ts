@@ -77,7 +77,7 @@ class Simulation implements EngineListener {
     this.#tellEnded = needs.responseEnded;
     this.#request = new SimulatedRequest(input.workload, input.modelName);
     this.#arrivals = new Arrivals(input.workload);
-    this.#columns = emptyColumns(input);
+    this.#columns = emptyColumns(input, this.#arrivals.reactsToEnds);
     const streams = new PromptStreams(input.workload);
     for (const pool of input.pools) {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
@@ -167,7 +167,7 @@ class Simulation implements EngineListener {
 
   #arrive(row: number): void {
     const nowUs = this.#nowUs;
-    this.#columns.arrivalUs[row] = nowUs;
+    if (this.#arrivals.reactsToEnds) this.#columns.arrivalUs[row] = nowUs;
     this.#scraper?.refresh(nowUs);
     this.#kvEvents?.refresh(nowUs);
     this.#request.row = row;
@@ -265,10 +265,18 @@ class Simulation implements EngineListener {
     };
   }
 
+  /** When each row arrived. Rows that wait for nothing arrive when the workload says, unless the run was stopped first. */
+  #arrivalsOf(stopped: boolean): Float64Array {
+    const { arrivalUs } = this.#columns;
+    const next = this.#arrivals.nextRow;
+    if (!stopped || this.#arrivals.reactsToEnds || next < 0) return arrivalUs;
+    return arrivalUs.slice().fill(NaN, next);
+  }
+
   #result(events: number, stopped: boolean): SimulationResult {
     const series = this.#series?.result();
     return {
-      requests: this.#columns,
+      requests: { ...this.#columns, arrivalUs: this.#arrivalsOf(stopped) },
       replicas: this.#members.map((member, index) => this.#summarise(member, index)),
       itl: { counts: this.#itl.counts, bucketLowUs: ItlRecorder.bucketLowUs },
       ...(series === undefined ? {} : { series }),
@@ -279,13 +287,13 @@ class Simulation implements EngineListener {
   }
 }
 
-function emptyColumns({ workload }: SimulationInput): RequestColumns {
+function emptyColumns({ workload }: SimulationInput, reactsToEnds: boolean): RequestColumns {
   const { count } = workload;
   return {
     count,
     promptTokens: workload.promptTokens,
     outputTokens: new Int32Array(count),
-    arrivalUs: new Float64Array(count).fill(NaN),
+    arrivalUs: reactsToEnds ? new Float64Array(count).fill(NaN) : workload.arrivalUs,
     scheduledUs: new Float64Array(count).fill(NaN),
     firstTokenUs: new Float64Array(count).fill(NaN),
     finishUs: new Float64Array(count).fill(NaN),
