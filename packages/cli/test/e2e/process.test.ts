@@ -4,31 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { LONG_SCENARIO } from "../support/long-scenario.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-
-/** Half a million requests for one replica: minutes of work. The unused key makes a remark before the run begins. */
-const LONG = `apiVersion: windtunnel.dev/v1alpha1
-kind: Scenario
-metadata: { name: long }
-spec:
-  workload:
-    generator: inference-perf
-    report: {}
-    load: { type: constant, stages: [{ rate: 5000, duration: 100 }] }
-    data:
-      type: random
-      input_distribution: { mean: 500, std: 10 }
-      output_distribution: { mean: 500, std: 10 }
-  model: meta-llama/Llama-3.1-8B
-  pools: [{ name: a, replicas: 1, accelerator: h100-sxm }]
-  router: { preset: round-robin }
-`;
 
 let directory = "";
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "windtunnel-process-"));
-  writeFileSync(join(directory, "long.yaml"), LONG);
+  writeFileSync(join(directory, "long.yaml"), LONG_SCENARIO);
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 

@@ -26,11 +26,6 @@ export class PromptStreams {
     this.firstPrivate = segments?.idCount ?? 0;
   }
 
-  /** First entry of the row's chain; `count` entries follow. */
-  firstEntry(row: number): number {
-    return this.#offsets === undefined ? 0 : this.#offsets[row]!;
-  }
-
   /** Entries of the row's prompt, and one more for what it generates. */
   entries(row: number): number {
     return (this.#offsets === undefined ? 0 : this.#offsets[row + 1]! - this.#offsets[row]!) + 1;

@@ -100,9 +100,8 @@ export class Replica implements Engine {
   #lastStep = 0;
   #stretchFromUs = 0;
 
-  /** In a single step: its start and end, and how many decode in it. */
+  /** In a single step: its start, and how many decode in it. */
   #stepStartUs = 0;
-  #stepEndUs = 0;
   #stepDecodes = 0;
 
   /** Decoding requests that got no token in an earlier step, and none since. */
@@ -647,9 +646,9 @@ export class Replica implements Engine {
     // Requests that starve in this step are in the sum of contexts but not in the batch.
     const context = this.#stepDecodes === this.#decoding ? this.#contextTokens : this.#scheduledContextTokens();
     const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes, context, this.#chunks);
-    this.#stepEndUs = this.#nowUs + Math.max(1, Math.round(stepUs));
-    this.nextKey = eventKey(this.#stepEndUs, Phase.stepEnd);
-    if (this.#lateSlots.length > 0) this.#recordLateGaps(this.#stepEndUs - this.#nowUs, this.#stepEndUs);
+    const endUs = this.#nowUs + Math.max(1, Math.round(stepUs));
+    this.nextKey = eventKey(endUs, Phase.stepEnd);
+    if (this.#lateSlots.length > 0) this.#recordLateGaps(endUs - this.#nowUs, endUs);
   }
 
   #scheduledContextTokens(): number {

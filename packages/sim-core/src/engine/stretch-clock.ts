@@ -21,10 +21,6 @@ export class StretchClock {
   #pieceFirstUs = 0;
   #pieceSlopeUs = 0;
 
-  get anchorUs(): number {
-    return this.#anchorUs;
-  }
-
   reset(anchorUs: number, curve: DecodeCurve, seqs: number, firstContextTokens: number): void {
     this.#anchorUs = anchorUs;
     this.#curve = curve;

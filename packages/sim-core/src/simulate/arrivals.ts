@@ -118,9 +118,8 @@ export class Arrivals {
     this.#findNext();
   }
 
-  /** The row has ended, for whatever reason. */
+  /** The row has ended, for whatever reason; only where `reactsToEnds`. */
   ended(row: number, nowUs: number): void {
-    if (!this.reactsToEnds) return;
     if (this.#firstReleased !== undefined) {
       for (let next = this.#firstReleased[row]!; next !== NONE; next = this.#nextReleased![next]!) {
         this.#released.push(nowUs + this.#workload.arrivalUs[next]!, next);
