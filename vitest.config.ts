@@ -11,7 +11,7 @@ export default defineConfig({
   resolve: { conditions: ["windtunnel-source"] },
   test: {
     pool: "threads",
-    projects: ["router-policies", "sim-core", "cli"].flatMap(project).map((test) => ({
+    projects: ["router-policies", "sim-core", "epp", "cli"].flatMap(project).map((test) => ({
       extends: true as const,
       test: { ...test, testTimeout: test.name.endsWith(":long") ? 600_000 : 60_000 },
     })),

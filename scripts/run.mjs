@@ -29,6 +29,7 @@ const TASKS = {
     // Again one by one: the cores compile without the types of any host.
     tsc("packages/router-policies"),
     tsc("packages/sim-core"),
+    tsc("packages/epp"),
     tsc("packages/cli"),
     tool("@biomejs/biome/bin/biome", "check", "--error-on-warnings"),
     tool("knip/bin/knip.js"),

@@ -1,0 +1,54 @@
+import type { DecisionRecord, DropReason } from "@windtunnel/router-policies";
+import type { ArrivedRequest } from "./arrived-request.ts";
+
+/** Tokens as the model server's `usage` counts them. */
+export interface Usage {
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  readonly cachedTokens?: number;
+}
+
+/**
+ * How a request ended: `completed` with the whole response seen, `aborted` when the stream ended before (client gone,
+ * gateway error, drain), `failed` when the model server answered with an error status.
+ */
+export type FlightEnd = "completed" | "aborted" | "failed";
+
+/** One dispatched request from the decision to the end of its response. Addresses, not live endpoints: those may go. */
+export interface Flight {
+  readonly request: ArrivedRequest;
+  /** The router's ticket; −1 for a request that the router was not told of (no body). */
+  readonly ticket: number;
+  readonly decidedAtUs: number;
+  /** How long the router took. */
+  readonly decisionUs: number;
+  /** `ip:port` of the targets, best first. */
+  readonly targets: readonly string[];
+  /** Names of the targets' endpoints, best first. */
+  readonly targetNames: readonly string[];
+  /** Chosen addresses by profile, each profile that ran. */
+  readonly profiles: readonly { readonly profile: string; readonly targets: readonly string[] }[];
+  readonly record?: DecisionRecord;
+  /** Filled as the response comes. */
+  responseStartedAtUs?: number;
+  firstTokenAtUs?: number;
+  endedAtUs?: number;
+  end?: FlightEnd;
+  /** HTTP status of the model server. */
+  status?: number;
+  usage?: Usage;
+  responseBytes: number;
+  /** `ip:port` that the gateway says has served it. */
+  served?: string;
+}
+
+/** A request that the router turned away. */
+export interface Refusal {
+  readonly request: ArrivedRequest;
+  readonly status: number;
+  readonly reason?: DropReason;
+  readonly message: string;
+  readonly decidedAtUs: number;
+  readonly decisionUs: number;
+  readonly record?: DecisionRecord;
+}
