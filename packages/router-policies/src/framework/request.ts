@@ -21,6 +21,8 @@ export interface InferenceRequest {
   readonly fairnessId: string;
   /** Addresses (`ip:port` or `ip`) that the gateway's subset hint allows; absent = all. */
   readonly subset?: readonly string[];
+  /** The client wants an answer only from an endpoint that has some of the prompt cached (`Prefer: if-available`). */
+  readonly onlyIfCached?: boolean;
   /** A request header by lower-case name. */
   header(name: string): string | undefined;
   /**

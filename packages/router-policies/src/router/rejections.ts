@@ -16,5 +16,6 @@ export const REJECTIONS = {
     message: "no endpoints available for the given request",
   },
   noTarget: { kind: "rejected", status: 429, message: "failed to find target endpoint: no profile succeeded" },
+  notCached: { kind: "rejected", status: 412, message: "no decode worker has the requested KV cache" },
   emptyPool: { kind: "rejected", status: 500, message: "no pods available in datastore" },
 } as const satisfies Readonly<Record<string, Rejected>>;

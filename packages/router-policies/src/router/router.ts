@@ -1,10 +1,11 @@
 import type { EndpointPickerConfig } from "../config/endpoint-picker-config.ts";
-import type { InFlightLoadData } from "../framework/data.ts";
+import type { InFlightLoadData, PrefixMatchData } from "../framework/data.ts";
 import type { Decision, Dispatched, ProfileResult, Rejected } from "../framework/decision.ts";
 import type { Endpoint, EndpointFacts, EndpointMetrics } from "../framework/endpoint.ts";
 import type { Hooks, KvEvent, Producer, SaturationDetector } from "../framework/plugin.ts";
 import type { RandomSource } from "../framework/random.ts";
 import type { InferenceRequest } from "../framework/request.ts";
+import { APPROX_PREFIX_CACHE_PRODUCER } from "../producers/approx-prefix-cache-producer.ts";
 import {
   type BuiltPlugin,
   buildPlugins,
@@ -48,6 +49,8 @@ export class Router {
   readonly #kvEvent: readonly With<"kvEvent">[];
   readonly #plugins: readonly Hooks[];
   readonly #inFlight: InFlightLoadData | undefined;
+  /** What the gate for `onlyIfCached` reads: the producer of the default name only, as upstream. */
+  readonly #cached: PrefixMatchData | undefined;
   /** The answer to requests without a record, filled anew for each. */
   readonly #dispatched: Reused<Dispatched> = { kind: "dispatched", ticket: 0, targets: [], profiles: [] };
 
@@ -71,6 +74,7 @@ export class Router {
     this.#responseEnded = having("responseEnded");
     this.#kvEvent = having("kvEvent");
     this.#inFlight = plugins.map(({ data }) => data?.["in-flight-load"]).find((data) => data !== undefined);
+    this.#cached = built.find(({ spec }) => spec.name === APPROX_PREFIX_CACHE_PRODUCER)?.plugin.data?.["prefix-match"];
     this.needs = {
       metrics: readsMetrics(config, built),
       metricsForSheddable: true,
@@ -127,7 +131,14 @@ export class Router {
     for (let i = 0; i < this.#producers.length; i++) this.#producers[i]!.produce(request, candidates, nowUs);
     const { primary, profiles, emptied } = this.#scheduler.run(request, candidates, nowUs, recorder);
     if (primary === null) return this.#reject(emptied ? REJECTIONS.emptied : REJECTIONS.noTarget, recorder);
+    if (request.onlyIfCached === true && !this.#hasCached(primary.targets[0]!)) {
+      return this.#reject(REJECTIONS.notCached, recorder);
+    }
     return this.#dispatch(request, primary, profiles, nowUs, recorder);
+  }
+
+  #hasCached(target: Endpoint): boolean {
+    return this.#cached?.available === true && (this.#cached.matchBlocks[target.slot] ?? 0) > 0;
   }
 
   #dispatch(

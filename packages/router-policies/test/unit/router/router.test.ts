@@ -63,6 +63,16 @@ describe("requestArrived", () => {
 });
 
 describe("rejections", () => {
+  it("412 when only a cached prefix would do and the target has none", () => {
+    const built = router("plugins: [{type: prefix-cache-scorer}]\n", 1);
+    const prompt = { promptTokens: 128 };
+    const asked = () => outcome(built.requestArrived(request({ ...prompt, onlyIfCached: true }), 0));
+    expect(asked()).toBe("412 no decode worker has the requested KV cache");
+    // The refused request left no trace; this one does.
+    expect(outcome(built.requestArrived(request(prompt), 0))).toBe("e0");
+    expect(asked()).toBe("e0");
+    expect(outcome(router(QUEUE, 1).requestArrived(request({ ...prompt, onlyIfCached: true }), 0))).toMatch("412");
+  });
   it("503 without endpoints", () => {
     const decision = router(QUEUE, 0).requestArrived(request(), 0);
     expect(decision).toMatchObject({ status: 503, reason: "rejected-no-endpoints" });
