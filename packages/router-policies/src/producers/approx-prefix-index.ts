@@ -183,9 +183,7 @@ export class ApproxPrefixIndex {
 
   #drop(extent: number): void {
     const run = this.#extents.records[extent * EXTENT_WORDS + RUN]!;
-    if (!this.#extents.drop(extent)) return;
-    this.#runs.free(run);
-    this.#version++;
+    if (this.#extents.drop(extent) && this.#runs.freeUnowned(run)) this.#version++;
   }
 
   #ensureServer(server: number): void {

@@ -7,15 +7,21 @@ const FIRST_SLOT_BITS = 12;
 const NONE = -1;
 
 /** Words of a run's record. */
-/** Where its keys start, as a number of keys. */
+/** Where its keys after the first start, as a number of keys. */
 const START = 0;
 /** Keys it has; 0 for a free run, which nothing then finds. */
 const LENGTH = 1;
-/** The caller's word; in a free run, the next free one. */
+/** The caller's word, below zero for none; in a free run, the next free one. */
 const OWNER = 2;
-/** The run that followed last time: a hint. */
-const FOLLOWER = 3;
-const RUN_WORDS = 4;
+/** The run that its first key follows on, -1 at the front. */
+const PARENT = 3;
+/** Runs that have it as their parent. */
+const CHILDREN = 4;
+/** Its first key. */
+const HI = 5;
+const LO = 6;
+/** A power of two, so that a record lies in one cache line. */
+const RUN_WORDS = 8;
 
 const EMPTY = 0;
 /** Bits of a slot that hold a run plus one; those above hold a tag. The second width is for more than the first holds. */
@@ -38,11 +44,15 @@ const TAG_FACTOR = 0xc2b2ae35;
  * the middle of a run along that run. Hence only the first key of a run is in the hash table, and where a prompt and a
  * run have a key in common, they have all before it in common.
  *
+ * A run stays while it has an owner or another run follows on it. So where a prompt's key is in no run, none of its later
+ * ones is, and a turn's new blocks are added without a look for each. What stays without an owner is little: in an LRU
+ * that is filled front to back, a block is dropped before those that follow it unless they are next.
+ *
  * A freed run leaves its slot as it is. It is stale until the next rebuild; the key itself tells, and where that happens
  * to be right again, so is the slot.
  */
 export class KeyRuns {
-  /** Keys of all runs, hi and lo in turn; those of free runs are holes. */
+  /** Keys of all runs but the first of each, hi and lo in turn; those of free runs are holes. */
   #keys = new Int32Array(2 * FIRST_KEYS);
   #keysEnd = 0;
   #runs = new Int32Array(FIRST_RUNS * RUN_WORDS);
@@ -53,15 +63,13 @@ export class KeyRuns {
   #runMask = (1 << RUN_BITS) - 1;
   #usedSlots = 0;
   #liveRuns = 0;
-  /** Of the last look-up that found nothing: the slot where the key would be. */
-  #emptySlot = 0;
 
   /** Runs have numbers below this one. */
   get highWater(): number {
     return this.#runsHighWater;
   }
 
-  /** The caller's word of a run, -1 at first. */
+  /** The caller's word of a run, -1 for none. */
   owner(run: number): number {
     return this.#runs[run * RUN_WORDS + OWNER]!;
   }
@@ -77,7 +85,9 @@ export class KeyRuns {
 
   /** One key of a run, as `[hi, lo]`; for tests and state dumps. */
   keyAt(run: number, offset: number): [number, number] {
-    const at = 2 * (this.#runs[run * RUN_WORDS + START]! + offset);
+    const record = run * RUN_WORDS;
+    if (offset === 0) return [this.#runs[record + HI]!, this.#runs[record + LO]!];
+    const at = 2 * (this.#runs[record + START]! + offset - 1);
     return [this.#keys[at]!, this.#keys[at + 1]!];
   }
 
@@ -92,11 +102,15 @@ export class KeyRuns {
   findPart(prompt: PromptBlocks, i: number, to: number, after: number, end: number): number {
     const h = prompt.hi[i]!;
     const l = prompt.lo[i]!;
+    let run = after;
+    let offset = end;
     // A run that has grown since the block before was found goes on with this one.
-    const goesOn = after >= 0 && this.#isAt(after, end, h, l);
-    const run = goesOn ? after : this.#find(h, l, after);
-    if (run < 0) return 0;
-    const offset = goesOn ? end : 0;
+    if (after < 0 || !this.#isAt(after, end, h, l)) {
+      if (after >= 0 && this.#runs[after * RUN_WORDS + CHILDREN] === 0) return 0;
+      run = this.#find(h, l);
+      if (run < 0) return 0;
+      offset = 0;
+    }
     const length = this.#commonKeys(prompt, i, to - i, run, offset);
     prompt.setPart(i, run, offset, length);
     return length;
@@ -107,7 +121,8 @@ export class KeyRuns {
     const { hi, lo } = prompt;
     const keys = this.#runs[run * RUN_WORDS + LENGTH]! - offset;
     let length = keys < blocks ? keys : blocks;
-    if (this.#isAt(run, offset + length - 1, hi[i + length - 1]!, lo[i + length - 1]!)) return length;
+    const last = length - 1;
+    if (last === 0 || this.#isAt(run, offset + last, hi[i + last]!, lo[i + last]!)) return length;
     // They part somewhere, and what they share comes first: halve.
     let common = 1;
     while (length - common > 1) {
@@ -119,66 +134,71 @@ export class KeyRuns {
   }
 
   /**
-   * Takes in the key of block `i`, which `findPart` has just not found, and those of the next blocks below `to` that are
-   * in no run either, and writes that part of the prompt at `i`. They go on a run whose end the block before is, so
-   * that a conversation which grows stays one run, else into a new one. The last block makes a run of its own: it may
-   * be partly filled, and the next turn then has another in its place.
+   * Takes in the key of block `i`, which `findPart` has just not found, and those of the next blocks below `to`, and
+   * writes that part of the prompt at `i`. They go on a run whose end the block before is, so that a conversation which
+   * grows stays one run, else into a new one. The last block makes a run of its own: it may be partly filled, and the
+   * next turn then has another in its place.
    *
    * @param after the run of the block before, -1 at the front
    * @param isEnd whether the block before is the last of its run
    */
   addPart(prompt: PromptBlocks, i: number, to: number, after: number, isEnd: boolean): void {
     const { hi, lo } = prompt;
-    const limit = Math.max(1, to - 1 - i);
-    const goesOn = isEnd && i < to - 1;
-    const run = goesOn ? after : this.#newRun(after);
+    const isLast = i === to - 1;
+    const length = isLast ? 1 : to - 1 - i;
+    const run = isEnd && !isLast ? after : this.#newRun(hi[i]!, lo[i]!, after);
     const offset = this.keysOf(run);
-    this.#reserve(run, offset + limit);
-    const record = run * RUN_WORDS;
+    this.#reserve(run, offset + length);
     const keys = this.#keys;
-    let at = 2 * (this.#runs[record]! + offset);
-    if (offset === 0) this.#occupy(hi[i]!, lo[i]!, run);
-    let length = 0;
-    do {
-      keys[at++] = hi[i + length]!;
-      keys[at++] = lo[i + length]!;
-      length++;
-      // A run that begins here may have outlived the one that led to it.
-    } while (length < limit && this.#probe(hi[i + length]!, lo[i + length]!) < 0);
-    this.#runs[record + LENGTH] = offset + length;
+    const first = offset === 0 ? 1 : 0;
+    let at = 2 * (this.#runs[run * RUN_WORDS + START]! + offset + first - 1);
+    for (let block = i + first; block < i + length; block++) {
+      keys[at++] = hi[block]!;
+      keys[at++] = lo[block]!;
+    }
+    this.#runs[run * RUN_WORDS + LENGTH] = offset + length;
     if (this.#slotsAreFull) this.#rebuildSlots();
     prompt.setPart(i, run, offset, length);
   }
 
-  /** Forgets a run; its number may be given out again. */
-  free(run: number): void {
-    const record = run * RUN_WORDS;
-    this.#liveRuns--;
-    this.#runs[record + LENGTH] = 0;
-    this.#runs[record + OWNER] = this.#freeRun;
-    this.#freeRun = run;
-  }
-
-  /** The run that starts with a key, or -1. */
-  #find(hi: number, lo: number, after: number): number {
+  /**
+   * Forgets a run that has no owner and that none follows on, and those before it of which the same is then true. Their
+   * numbers may be given out again.
+   *
+   * @returns whether there was any
+   */
+  freeUnowned(run: number): boolean {
     const runs = this.#runs;
-    if (after >= 0) {
-      const guess = runs[after * RUN_WORDS + FOLLOWER]!;
-      if (guess >= 0 && this.#isAt(guess, 0, hi, lo)) return guess;
+    let at = run;
+    while (at >= 0) {
+      const record = at * RUN_WORDS;
+      if (runs[record + OWNER]! >= 0 || runs[record + CHILDREN]! > 0) break;
+      this.#liveRuns--;
+      runs[record + LENGTH] = 0;
+      runs[record + OWNER] = this.#freeRun;
+      this.#freeRun = at;
+      at = runs[record + PARENT]!;
+      if (at >= 0) runs[at * RUN_WORDS + CHILDREN] = runs[at * RUN_WORDS + CHILDREN]! - 1;
     }
-    const run = this.#probe(hi, lo);
-    if (run >= 0 && after >= 0) runs[after * RUN_WORDS + FOLLOWER] = run;
-    return run;
+    return at !== run;
   }
 
   #isAt(run: number, offset: number, hi: number, lo: number): boolean {
     const record = run * RUN_WORDS;
     if (offset >= this.#runs[record + LENGTH]!) return false;
-    const at = 2 * (this.#runs[record]! + offset);
+    if (offset === 0) return this.#isFirst(run, hi, lo);
+    const at = 2 * (this.#runs[record + START]! + offset - 1);
     return this.#keys[at] === hi && this.#keys[at + 1] === lo;
   }
 
-  #probe(hi: number, lo: number): number {
+  #isFirst(run: number, hi: number, lo: number): boolean {
+    const record = run * RUN_WORDS;
+    const runs = this.#runs;
+    return runs[record + LO] === lo && runs[record + HI] === hi && runs[record + LENGTH]! > 0;
+  }
+
+  /** The run that starts with a key, or -1. */
+  #find(hi: number, lo: number): number {
     const slots = this.#slots;
     const last = slots.length - 1;
     const runMask = this.#runMask;
@@ -186,17 +206,19 @@ export class KeyRuns {
     const tag = Math.imul(mixed, TAG_FACTOR) & ~runMask;
     let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
     for (let held = slots[slot]!; held !== EMPTY; held = slots[slot]!) {
-      if (((held ^ tag) & ~runMask) === 0 && this.#isAt((held & runMask) - 1, 0, hi, lo)) return (held & runMask) - 1;
+      if (((held ^ tag) & ~runMask) === 0 && this.#isFirst((held & runMask) - 1, hi, lo)) return (held & runMask) - 1;
       slot = (slot + 1) & last;
     }
-    this.#emptySlot = slot;
     return NONE;
   }
 
-  /** Puts the key that was last looked for, and not found, into the slot where it should have been. */
   #occupy(hi: number, lo: number, run: number): void {
-    const tag = Math.imul(lo ^ Math.imul(hi, HI_FACTOR), TAG_FACTOR) & ~this.#runMask;
-    this.#slots[this.#emptySlot] = tag | (run + 1);
+    const slots = this.#slots;
+    const last = slots.length - 1;
+    const mixed = lo ^ Math.imul(hi, HI_FACTOR);
+    let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
+    while (slots[slot] !== EMPTY) slot = (slot + 1) & last;
+    slots[slot] = (Math.imul(mixed, TAG_FACTOR) & ~this.#runMask) | (run + 1);
     this.#usedSlots++;
   }
 
@@ -204,8 +226,8 @@ export class KeyRuns {
     return this.#usedSlots >= this.#slots.length * MAX_LOAD_FRACTION || this.#runsHighWater > this.#runMask;
   }
 
-  /** A run without keys, the follower of another. */
-  #newRun(after: number): number {
+  /** A run of which only the first key is there, not counted yet. */
+  #newRun(hi: number, lo: number, parent: number): number {
     let run = this.#freeRun;
     if (run >= 0) this.#freeRun = this.#runs[run * RUN_WORDS + OWNER]!;
     else {
@@ -214,22 +236,28 @@ export class KeyRuns {
     }
     this.#liveRuns++;
     const record = run * RUN_WORDS;
-    this.#runs[record + LENGTH] = 0;
-    this.#runs[record + OWNER] = NONE;
-    this.#runs[record + FOLLOWER] = NONE;
-    if (after >= 0) this.#runs[after * RUN_WORDS + FOLLOWER] = run;
+    const runs = this.#runs;
+    runs[record + LENGTH] = 0;
+    runs[record + OWNER] = NONE;
+    runs[record + PARENT] = parent;
+    runs[record + CHILDREN] = 0;
+    runs[record + HI] = hi;
+    runs[record + LO] = lo;
+    if (parent >= 0) runs[parent * RUN_WORDS + CHILDREN] = runs[parent * RUN_WORDS + CHILDREN]! + 1;
+    this.#occupy(hi, lo, run);
     return run;
   }
 
-  /** Makes room for `keys` keys of a run, at the end of all where it has to move. */
-  #reserve(run: number, keys: number): void {
-    const length = this.keysOf(run);
-    if (length > 0 && keys <= roomFor(length)) return;
-    const room = 2 * roomFor(keys);
+  /** Makes room for `length` keys of a run, at the end of all where it has to move. */
+  #reserve(run: number, length: number): void {
+    const before = this.keysOf(run);
+    if (length - 1 <= roomAfterFirst(before)) return;
+    const room = 2 * roomAfterFirst(length);
     if (this.#keysEnd + room > this.#keys.length) this.#compact(room);
-    const from = 2 * this.#runs[run * RUN_WORDS]!;
-    this.#runs[run * RUN_WORDS] = this.#keysEnd / 2;
-    for (let word = 0; word < 2 * length; word++) this.#keys[this.#keysEnd + word] = this.#keys[from + word]!;
+    const record = run * RUN_WORDS;
+    const from = 2 * this.#runs[record + START]!;
+    this.#runs[record + START] = this.#keysEnd / 2;
+    for (let word = 0; word < 2 * (before - 1); word++) this.#keys[this.#keysEnd + word] = this.#keys[from + word]!;
     this.#keysEnd += room;
   }
 
@@ -238,18 +266,18 @@ export class KeyRuns {
     const runs = this.#runs;
     const end = this.#runsHighWater * RUN_WORDS;
     let wanted = wordsWanted;
-    for (let record = 0; record < end; record += RUN_WORDS) wanted += 2 * roomFor(runs[record + LENGTH]!);
+    for (let record = 0; record < end; record += RUN_WORDS) wanted += 2 * roomAfterFirst(runs[record + LENGTH]!);
     let length = this.#keys.length;
     while (2 * wanted > length) length *= 2;
     const before = this.#keys;
     const keys = new Int32Array(length);
     let start = 0;
     for (let record = 0; record < end; record += RUN_WORDS) {
-      const from = 2 * runs[record]!;
-      const words = 2 * runs[record + LENGTH]!;
-      for (let word = 0; word < words; word++) keys[start + word] = before[from + word]!;
-      runs[record] = start / 2;
-      start += 2 * roomFor(words / 2);
+      const from = 2 * runs[record + START]!;
+      const keysHeld = runs[record + LENGTH]!;
+      for (let word = 0; word < 2 * (keysHeld - 1); word++) keys[start + word] = before[from + word]!;
+      runs[record + START] = start / 2;
+      start += 2 * roomAfterFirst(keysHeld);
     }
     this.#keys = keys;
     this.#keysEnd = start;
@@ -263,22 +291,16 @@ export class KeyRuns {
       this.#slots = new Int32Array(2 * length);
       this.#shift--;
     } else this.#slots.fill(EMPTY);
-    this.#usedSlots = this.#liveRuns;
-    const slots = this.#slots;
-    const last = slots.length - 1;
-    const keys = this.#keys;
+    this.#usedSlots = 0;
+    const runs = this.#runs;
     for (let run = 0; run < this.#runsHighWater; run++) {
-      if (this.#runs[run * RUN_WORDS + LENGTH] === 0) continue;
-      const at = 2 * this.#runs[run * RUN_WORDS]!;
-      const mixed = keys[at + 1]! ^ Math.imul(keys[at]!, HI_FACTOR);
-      let slot = Math.imul(mixed, SLOT_FACTOR) >>> this.#shift;
-      while (slots[slot] !== EMPTY) slot = (slot + 1) & last;
-      slots[slot] = (Math.imul(mixed, TAG_FACTOR) & ~this.#runMask) | (run + 1);
+      const record = run * RUN_WORDS;
+      if (runs[record + LENGTH]! > 0) this.#occupy(runs[record + HI]!, runs[record + LO]!, run);
     }
   }
 }
 
-/** Keys that a run of `length` has room for: the next power of two; 0 for a free run. */
-function roomFor(length: number): number {
-  return length <= 1 ? length : 1 << (32 - Math.clz32(length - 1));
+/** Keys after its first that a run of `length` has room for: the next power of two. */
+function roomAfterFirst(length: number): number {
+  return length <= 2 ? (length === 2 ? 1 : 0) : 1 << (32 - Math.clz32(length - 2));
 }
