@@ -53,8 +53,18 @@ export interface ProcessingRequest {
   readonly metadataContext?: { readonly filterMetadata: Readonly<Record<string, Struct>> };
 }
 
+/** What to do where a header of the same name is there, by Envoy's number. */
+export const HEADER_APPEND_ACTION = {
+  appendOrAdd: 0,
+  addIfAbsent: 1,
+  overwriteOrAdd: 2,
+  overwriteIfExists: 3,
+} as const;
+export type HeaderAppendAction = (typeof HEADER_APPEND_ACTION)[keyof typeof HEADER_APPEND_ACTION];
+
 export interface HeaderMutation {
-  readonly setHeaders?: readonly { readonly header: HeaderValue }[];
+  /** Without an action the header replaces those of its name: Envoy's `append` is false for external processors. */
+  readonly setHeaders?: readonly { readonly header: HeaderValue; readonly appendAction?: HeaderAppendAction }[];
   readonly removeHeaders?: readonly string[];
 }
 

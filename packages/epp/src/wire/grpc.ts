@@ -17,6 +17,8 @@ export type GrpcStatus = (typeof GRPC_STATUS)[keyof typeof GRPC_STATUS];
 export interface GrpcCall {
   /** Sends one message; gives false when the peer is slow and `drained` will say when it has caught up. */
   send(message: Uint8Array): boolean;
+  /** `send` of a message that already has gRPC's prefix of five bytes before it. The bytes are not to change after. */
+  sendFrame(frame: Uint8Array): boolean;
   /** Ends with status OK. */
   end(): void;
   fail(status: GrpcStatus, message: string): void;
