@@ -53,18 +53,21 @@ export class PromptBlocks {
   fill(request: InferenceRequest, blockSizeTokens: number, withPartialBlock: boolean, maxBlocks: number): void {
     this.#request = request;
     this.length = 0;
-    this.ends.length = 0;
     this.version = -1;
-    if (request.promptTokens <= 0) return;
-    if (request.promptCount === 1) {
+    const { ends } = this;
+    if (request.promptCount === 1 && request.promptTokens > 0) {
       const { hi, lo, length } = request.promptKeys(blockSizeTokens, withPartialBlock, 0);
       this.hi = hi;
       this.lo = lo;
       this.length = length < maxBlocks ? length : maxBlocks;
       if (this.length > this.ids.length) this.#grow(this.length);
-      this.ends.push(this.length);
+      // Setting a length costs more than all else here, even when it does not change.
+      if (ends.length !== 1) ends.length = 1;
+      ends[0] = this.length;
       return;
     }
+    ends.length = 0;
+    if (request.promptTokens <= 0) return;
     this.hi = this.#ownHi;
     this.lo = this.#ownLo;
     for (let prompt = 0; prompt < request.promptCount; prompt++) {

@@ -6,6 +6,8 @@ interface MadeKeys {
   readonly blockSizeTokens: number;
   readonly withPartialBlock: boolean;
   row: number;
+  /** The block whose `lo` is not that of a full one, or -1. */
+  partialBlock: number;
   readonly keys: BlockKeys;
 }
 
@@ -54,48 +56,48 @@ export class SimulatedRequest implements InferenceRequest {
       (keys) => keys.blockSizeTokens === blockSizeTokens && keys.withPartialBlock === withPartialBlock,
     );
     if (made === undefined) {
-      const none = { length: 0, hi: new Int32Array(256), lo: new Int32Array(256) };
-      made = { blockSizeTokens, withPartialBlock, row: -1, keys: none };
+      const none = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };
+      made = { blockSizeTokens, withPartialBlock, row: -1, partialBlock: -1, keys: none };
       this.#made.push(made);
     }
     if (made.row !== this.#row) {
       made.row = this.#row;
-      this.#make(made.keys, blockSizeTokens, withPartialBlock);
+      this.#make(made);
     }
     return made.keys;
   }
 
-  #make(keys: BlockKeys, blockSizeTokens: number, withPartialBlock: boolean): void {
-    const promptTokens = this.#workload.promptTokens[this.#row]!;
+  #make(made: MadeKeys): void {
+    const { keys, blockSizeTokens } = made;
+    const row = this.#row;
+    const promptTokens = this.#workload.promptTokens[row]!;
     const full = Math.floor(promptTokens / blockSizeTokens);
-    const blocks = withPartialBlock ? Math.ceil(promptTokens / blockSizeTokens) : full;
-    if (blocks > keys.hi.length) {
-      keys.hi = new Int32Array(blocks * 2);
-      keys.lo = new Int32Array(blocks * 2);
-    }
+    const blocks = made.withPartialBlock ? Math.ceil(promptTokens / blockSizeTokens) : full;
+    if (blocks > keys.hi.length) growKeys(keys, 2 * blocks, blockSizeTokens);
     keys.length = blocks;
     const { hi, lo } = keys;
+    // Where full blocks end is the same for all rows.
+    if (made.partialBlock >= 0) lo[made.partialBlock] = (made.partialBlock + 1) * blockSizeTokens;
+    made.partialBlock = blocks > full ? full : -1;
+    if (blocks > full) lo[full] = promptTokens;
     const segments = this.#segments;
-    let entry = segments === undefined ? 0 : segments.offsets[this.#row]!;
-    const lastEntry = segments === undefined ? 0 : segments.offsets[this.#row + 1]!;
     let block = 0;
-    for (; entry < lastEntry && block < blocks; entry++) {
-      const segment = segments!.ids[entry]!;
-      const segmentEndTokens = segments!.endTokens[entry]!;
-      const end = Math.min(full, Math.floor(segmentEndTokens / blockSizeTokens));
-      for (; block < end; block++) {
-        hi[block] = segment;
-        lo[block] = (block + 1) * blockSizeTokens;
-      }
-      if (block === full && blocks > full && segmentEndTokens >= promptTokens) {
-        hi[block] = segment;
-        lo[block++] = promptTokens;
+    if (segments !== undefined) {
+      const lastEntry = segments.offsets[row + 1]!;
+      for (let entry = segments.offsets[row]!; entry < lastEntry && block < blocks; entry++) {
+        const segment = segments.ids[entry]!;
+        const endTokens = segments.endTokens[entry]!;
+        const end = endTokens >= promptTokens ? blocks : Math.min(full, Math.floor(endTokens / blockSizeTokens));
+        while (block < end) hi[block++] = segment;
       }
     }
     // What no segment names is the row's own.
-    for (; block < blocks; block++) {
-      hi[block] = -1 - this.#row;
-      lo[block] = Math.min((block + 1) * blockSizeTokens, promptTokens);
-    }
+    while (block < blocks) hi[block++] = -1 - row;
   }
+}
+
+/** Gives the keys room for `blocks`, the ends of full blocks in place. */
+function growKeys(keys: BlockKeys, blocks: number, blockSizeTokens: number): void {
+  keys.hi = new Int32Array(blocks);
+  keys.lo = Int32Array.from(keys.hi, (_, block) => (block + 1) * blockSizeTokens);
 }
