@@ -1,0 +1,322 @@
+import { join } from "node:path";
+import {
+  type ClientDuplexStream,
+  credentials,
+  type GrpcObject,
+  loadPackageDefinition,
+  type ServiceClientConstructor,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { fromStruct, type ProtoStruct, toStruct } from "./struct-value.ts";
+
+const DESTINATION = "x-gateway-destination-endpoint";
+const SCORES = "x-gateway-destination-endpoint-scores";
+const SUBSET_NAMESPACE = "envoy.lb.subset_hint";
+const SUBSET_KEY = "x-gateway-destination-endpoint-subset";
+const SERVED_KEY = "x-gateway-destination-endpoint-served";
+const ANSWER_WITHIN_MS = 15_000;
+const DEFAULT_RESPONSE = '{"id":"x","object":"text_completion","choices":[]}';
+
+interface ProtoHeader {
+  readonly key: string;
+  readonly value?: string;
+  readonly rawValue?: Buffer;
+}
+
+interface ProtoMutation {
+  readonly setHeaders?: readonly { readonly header: ProtoHeader }[];
+}
+
+interface ProtoCommon {
+  readonly response?: {
+    readonly headerMutation?: ProtoMutation;
+    readonly bodyMutation?: { readonly streamedResponse?: { readonly body?: Buffer; readonly endOfStream?: boolean } };
+    readonly clearRouteCache?: boolean;
+  };
+}
+
+/** A message from the Endpoint Picker, as decoded. */
+export interface ProtoResponse {
+  readonly requestHeaders?: ProtoCommon;
+  readonly responseHeaders?: ProtoCommon;
+  readonly requestBody?: ProtoCommon;
+  readonly responseBody?: ProtoCommon;
+  readonly requestTrailers?: object;
+  readonly responseTrailers?: object;
+  readonly immediateResponse?: {
+    readonly status?: { readonly code?: number };
+    readonly headers?: ProtoMutation;
+    readonly body?: Buffer;
+  };
+  readonly dynamicMetadata?: ProtoStruct;
+}
+
+export type ProtoRequest = Readonly<Record<string, unknown>>;
+type Stream = ClientDuplexStream<ProtoRequest, ProtoResponse>;
+
+/** A request as a gateway would tell of it. */
+export interface GatewayRequest {
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Absent = the headers end the stream. */
+  readonly body?: string | Uint8Array | object;
+  /** Sizes of the pieces that the body comes in; the rest in one. */
+  readonly chunkBytes?: readonly number[];
+  readonly subset?: readonly string[] | string;
+}
+
+/** How an Endpoint Picker answered the request half of a stream. */
+export interface Routing {
+  readonly destination?: string;
+  readonly destinationInMetadata?: string;
+  /** Weighted totals by `ip:port`. */
+  readonly scores?: Readonly<Record<string, number>>;
+  readonly setHeaders: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly chunkBytes: readonly number[];
+  /** The client was to be answered at once. */
+  readonly immediate?: { readonly status: number; readonly body: string; readonly headers: Record<string, string> };
+  /** The stream ended with this gRPC status instead. */
+  readonly failed?: { readonly code: number; readonly details: string };
+  /** The stream ended cleanly with nothing more to come. */
+  readonly ended: boolean;
+}
+
+export interface GatewayResponse {
+  readonly status?: number;
+  readonly contentType?: string;
+  readonly chunks?: readonly (string | Uint8Array)[];
+  readonly served?: string;
+}
+
+/** What came of the response half. */
+export interface Responded {
+  readonly setHeaders: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly failed?: { readonly code: number; readonly details: string };
+}
+
+/** Plays Envoy's part towards one Endpoint Picker. */
+export class EnvoyClient {
+  readonly #client: InstanceType<ServiceClientConstructor>;
+
+  /** @param address `host:port` of the ext_proc server, without TLS */
+  constructor(address: string) {
+    const definition = loadSync(join(import.meta.dirname, "envoy.proto"), {
+      keepCase: false,
+      longs: Number,
+      oneofs: false,
+      defaults: false,
+    });
+    const loaded = loadPackageDefinition(definition) as unknown as {
+      envoy: { service: { ext_proc: { v3: GrpcObject } } };
+    };
+    const Service = loaded.envoy.service.ext_proc.v3.ExternalProcessor as ServiceClientConstructor;
+    this.#client = new Service(address, credentials.createInsecure(), {
+      "grpc.max_receive_message_length": -1,
+      "grpc.max_send_message_length": -1,
+    });
+  }
+
+  /** A stream for one HTTP request. */
+  open(): GatewayStream {
+    return new GatewayStream((this.#client as unknown as { Process(): Stream }).Process());
+  }
+
+  /** Sends a whole request and waits for the whole answer to it; the stream stays open for the response. */
+  async route(request: GatewayRequest): Promise<{ routing: Routing; stream: GatewayStream }> {
+    const stream = this.open();
+    stream.sendRequest(request);
+    return { routing: await stream.routing(request.body === undefined), stream };
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+type Ending = { readonly code: number; readonly details: string } | "clean";
+
+/** One ext_proc stream, from the gateway's side. */
+export class GatewayStream {
+  readonly #stream: Stream;
+  readonly #received: ProtoResponse[] = [];
+  #ending: Ending | undefined;
+  #wake: () => void = () => {};
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+    stream.on("data", (message: ProtoResponse) => {
+      this.#received.push(message);
+      this.#wake();
+    });
+    const ended = (ending: Ending): void => {
+      this.#ending ??= ending;
+      this.#wake();
+    };
+    stream.on("error", (error: ServiceError) => ended({ code: error.code, details: error.details }));
+    stream.on("end", () => ended("clean"));
+  }
+
+  send(message: ProtoRequest): void {
+    this.#stream.write(message);
+  }
+
+  /** The next message; undefined at the stream's end. @throws Error when neither comes in time */
+  async next(withinMs = ANSWER_WITHIN_MS): Promise<ProtoResponse | undefined> {
+    const deadline = performance.now() + withinMs;
+    while (this.#received.length === 0) {
+      if (this.#ending !== undefined) return undefined;
+      const left = deadline - performance.now();
+      if (left <= 0) throw new Error(`the Endpoint Picker did not answer within ${withinMs} ms`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return this.#received.shift();
+  }
+
+  sendRequest(request: GatewayRequest): void {
+    const headers = {
+      ":method": "POST",
+      ":path": request.path ?? "/v1/completions",
+      ":authority": "gateway",
+      "content-type": "application/json",
+      ...request.headers,
+    };
+    const metadata = request.subset === undefined ? {} : subsetMetadata(request.subset);
+    const endOfStream = request.body === undefined;
+    this.send({ requestHeaders: { headers: headerMap(headers), endOfStream }, ...metadata });
+    if (request.body === undefined) return;
+    const pieces = cut(bytesOf(request.body), request.chunkBytes ?? []);
+    for (const [index, body] of pieces.entries()) {
+      this.send({ requestBody: { body, endOfStream: index === pieces.length - 1 }, ...metadata });
+    }
+  }
+
+  /** Reads the answer to the request half. @param headersOnly nothing is said of a body */
+  async routing(headersOnly = false): Promise<Routing> {
+    const chunks: Buffer[] = [];
+    const found = { setHeaders: {} as Record<string, string> };
+    for (;;) {
+      const message = await this.next();
+      const soFar = { ...found, body: Buffer.concat(chunks), chunkBytes: chunks.map(({ length }) => length) };
+      if (message === undefined) return { ...soFar, ...this.#end() };
+      const { immediateResponse: immediate, requestHeaders, requestBody, dynamicMetadata } = message;
+      if (immediate !== undefined) return { ...soFar, immediate: answered(immediate), ended: false };
+      if (requestHeaders !== undefined) {
+        Object.assign(found, destinationOf(requestHeaders, dynamicMetadata));
+        if (headersOnly) return { ...soFar, ...found, ended: false };
+      }
+      const streamed = requestBody?.response?.bodyMutation?.streamedResponse;
+      if (streamed === undefined) continue;
+      chunks.push(streamed.body ?? Buffer.alloc(0));
+      if (streamed.endOfStream !== true) continue;
+      return { ...found, body: Buffer.concat(chunks), chunkBytes: chunks.map(({ length }) => length), ended: false };
+    }
+  }
+
+  /** Tells of the model server's response, reads what is to be sent on, and waits for the stream's end. */
+  async respond(response: GatewayResponse = {}): Promise<Responded> {
+    const { status = 200, contentType = "application/json", chunks = [DEFAULT_RESPONSE], served } = response;
+    const metadata =
+      served === undefined
+        ? {}
+        : { metadataContext: { filterMetadata: { "envoy.lb": toStruct({ [SERVED_KEY]: served }) } } };
+    const headers = headerMap({ ":status": String(status), "content-type": contentType });
+    this.send({ responseHeaders: { headers, endOfStream: chunks.length === 0 }, ...metadata });
+    for (const [index, chunk] of chunks.entries()) {
+      this.send({ responseBody: { body: Buffer.from(chunk), endOfStream: index === chunks.length - 1 } });
+    }
+    let setHeaders: Record<string, string> = {};
+    const pieces: Buffer[] = [];
+    for (;;) {
+      const message = await this.next();
+      if (message?.responseHeaders) setHeaders = headersOf(message.responseHeaders.response?.headerMutation);
+      const streamed = message?.responseBody?.response?.bodyMutation?.streamedResponse;
+      if (streamed?.body !== undefined) pieces.push(streamed.body);
+      if (message !== undefined && streamed?.endOfStream !== true && chunks.length > 0) continue;
+      const { failed } = this.#end();
+      this.finish();
+      await this.#over();
+      return { setHeaders, body: Buffer.concat(pieces), ...(failed === undefined ? {} : { failed }) };
+    }
+  }
+
+  /** The gateway has nothing more to say. */
+  finish(): void {
+    this.#stream.end();
+  }
+
+  /** The client went away. */
+  abort(): void {
+    this.#stream.cancel();
+  }
+
+  async #over(): Promise<void> {
+    while ((await this.next()) !== undefined);
+  }
+
+  #end(): { failed?: { code: number; details: string }; ended: boolean } {
+    if (this.#ending === undefined) return { ended: false };
+    return this.#ending === "clean" ? { ended: true } : { failed: this.#ending, ended: true };
+  }
+}
+
+function destinationOf(
+  answer: ProtoCommon,
+  metadata: ProtoStruct | undefined,
+): Partial<Routing> & Pick<Routing, "setHeaders"> {
+  const setHeaders = headersOf(answer.response?.headerMutation);
+  const told = (fromStruct(metadata)["envoy.lb"] ?? {}) as Record<string, unknown>;
+  const scores = told[SCORES] as Record<string, number> | undefined;
+  const inMetadata = told[DESTINATION] as string | undefined;
+  return {
+    setHeaders,
+    ...(setHeaders[DESTINATION] === undefined ? {} : { destination: setHeaders[DESTINATION] }),
+    ...(inMetadata === undefined ? {} : { destinationInMetadata: inMetadata }),
+    ...(scores === undefined ? {} : { scores }),
+  };
+}
+
+function answered(immediate: NonNullable<ProtoResponse["immediateResponse"]>): NonNullable<Routing["immediate"]> {
+  const { status, body, headers } = immediate;
+  return { status: status?.code ?? 0, body: body?.toString() ?? "", headers: headersOf(headers) };
+}
+
+function headersOf(mutation: ProtoMutation | undefined): Record<string, string> {
+  const entries = (mutation?.setHeaders ?? []).map(({ header }) => [
+    header.key.toLowerCase(),
+    header.rawValue?.length ? header.rawValue.toString() : (header.value ?? ""),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function headerMap(headers: Readonly<Record<string, string>>): object {
+  return { headers: Object.entries(headers).map(([key, value]) => ({ key, rawValue: Buffer.from(value) })) };
+}
+
+function subsetMetadata(subset: readonly string[] | string): ProtoRequest {
+  return { metadataContext: { filterMetadata: { [SUBSET_NAMESPACE]: toStruct({ [SUBSET_KEY]: subset }) } } };
+}
+
+function bytesOf(body: string | Uint8Array | object): Buffer {
+  if (typeof body === "string") return Buffer.from(body);
+  return body instanceof Uint8Array ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
+}
+
+function cut(body: Buffer, sizes: readonly number[]): Buffer[] {
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (const size of sizes) {
+    if (from + size >= body.length) break;
+    pieces.push(body.subarray(from, from + size));
+    from += size;
+  }
+  return [...pieces, body.subarray(from)];
+}

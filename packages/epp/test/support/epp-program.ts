@@ -1,0 +1,166 @@
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { credentials, loadPackageDefinition, type ServiceClientConstructor } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { ChildProgram } from "../../src/demo/child-program.ts";
+
+const SERVING = 1;
+const READY_WITHIN_MS = 60_000;
+const EXT_PROC = "envoy.service.ext_proc.v3.ExternalProcessor";
+
+/** How an Endpoint Picker is started; both take upstream's options. */
+export interface EppProgram {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** Where the tests of the Go Endpoint Picker find it, in words for a user. */
+export const GO_EPP_SKIP =
+  "WINDTUNNEL_GO_EPP does not name the upstream Endpoint Picker (go install github.com/llm-d/llm-d-router/cmd/epp@latest)";
+
+/** Upstream's Endpoint Picker; undefined where `WINDTUNNEL_GO_EPP` does not name it. */
+export function goEpp(): EppProgram | undefined {
+  const command = process.env.WINDTUNNEL_GO_EPP;
+  if (command === undefined) return undefined;
+  const args = ["--metrics-endpoint-auth=false", "--tracing=false", "--zap-devel=false", "-v", "0"];
+  return { name: "go", command, args };
+}
+
+/** Ours, from source. */
+export function ourEpp(): EppProgram {
+  const main = join(import.meta.dirname, "..", "..", "..", "cli", "src", "main.ts");
+  const node = ["--conditions=windtunnel-source", "--disable-warning=ExperimentalWarning"];
+  return { name: "ours", command: process.execPath, args: [...node, main, "epp", "--tracing=false", "-v", "0"] };
+}
+
+/** An endpoint as a file for `file-discovery` names it. */
+export interface FileEndpoint {
+  readonly name: string;
+  /** `ip:port`. */
+  readonly address: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** A folder of files that several Endpoint Pickers read. */
+export class EppFiles {
+  readonly directory: string;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async create(): Promise<EppFiles> {
+    return new EppFiles(await mkdtemp(join(tmpdir(), "windtunnel-epp-")));
+  }
+
+  get endpointsFile(): string {
+    return join(this.directory, "endpoints.yaml");
+  }
+
+  /** Replaces the list as a user should: written beside, then renamed. JSON is YAML. */
+  async writeEndpoints(endpoints: readonly FileEndpoint[]): Promise<void> {
+    const rows = endpoints.map(({ name, address, labels = {} }) => {
+      const colon = address.lastIndexOf(":");
+      return { name, address: address.slice(0, colon), port: address.slice(colon + 1), labels };
+    });
+    const partial = `${this.endpointsFile}.tmp`;
+    await writeFile(partial, JSON.stringify({ endpoints: rows }, null, 1));
+    await rename(partial, this.endpointsFile);
+  }
+
+  async writeConfig(text: string, name = "config.yaml"): Promise<string> {
+    const path = join(this.directory, name);
+    await writeFile(path, text);
+    return path;
+  }
+
+  remove(): Promise<void> {
+    return rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+export interface EppOptions {
+  readonly configFile: string;
+  /** More options, as on its command line. */
+  readonly flags?: readonly string[];
+  readonly grpcPort?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface RunningEpp {
+  readonly name: string;
+  readonly grpcPort: number;
+  readonly healthPort: number;
+  readonly metricsPort: number;
+  readonly program: ChildProgram;
+  stop(): Promise<number>;
+}
+
+/** Starts an Endpoint Picker and waits until it serves. @throws Error with its last words when it does not */
+export async function startEpp(epp: EppProgram, options: EppOptions): Promise<RunningEpp> {
+  const [free, healthPort, metricsPort] = await freePorts(3);
+  const grpcPort = options.grpcPort ?? free!;
+  const ports = ["--grpc-port", grpcPort, "--grpc-health-port", healthPort!, "--metrics-port", metricsPort!].map(
+    String,
+  );
+  const basics = ["--config-file", options.configFile, "--secure-serving=false", "--pool-name", "pool"];
+  const args = [...epp.args, ...basics, ...ports, ...(options.flags ?? [])];
+  const program = new ChildProgram(epp.command, args, options.env === undefined ? {} : { env: options.env });
+  try {
+    await program.until("serving", () => serving(healthPort!), READY_WITHIN_MS);
+  } catch (error) {
+    await program.stop("SIGKILL");
+    throw error;
+  }
+  return {
+    name: epp.name,
+    grpcPort,
+    healthPort: healthPort!,
+    metricsPort: metricsPort!,
+    program,
+    stop: () => program.stop(),
+  };
+}
+
+/** What a health check says: 1 = serving. @throws Error when nobody answers */
+export function healthStatus(port: number, service: string): Promise<number> {
+  const definition = loadSync(join(import.meta.dirname, "health.proto"), { defaults: true });
+  const loaded = loadPackageDefinition(definition) as unknown as {
+    grpc: { health: { v1: { Health: ServiceClientConstructor } } };
+  };
+  const client = new loaded.grpc.health.v1.Health(`127.0.0.1:${port}`, credentials.createInsecure());
+  type Check = (
+    request: object,
+    options: object,
+    done: (error: Error | null, answer?: { status: number }) => void,
+  ) => void;
+  return new Promise((resolve, reject) => {
+    const check = (client as unknown as { Check: Check }).Check.bind(client);
+    check({ service }, { deadline: Date.now() + 2000 }, (error, answer) => {
+      client.close();
+      if (error !== null || answer === undefined) reject(error ?? new Error("no answer"));
+      else resolve(answer.status);
+    });
+  });
+}
+
+async function serving(healthPort: number): Promise<true | undefined> {
+  return (await healthStatus(healthPort, EXT_PROC)) === SERVING ? true : undefined;
+}
+
+/** Ports that nobody listens on now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
