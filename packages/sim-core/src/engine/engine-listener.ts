@@ -1,3 +1,5 @@
+import { FLOAT_ZERO } from "../kernel/float-zero.ts";
+
 /** Who hears what happens to requests in an engine, at the time for which it runs the engine. */
 export interface EngineListener {
   /** The scheduler gave the request its first tokens to compute. */
@@ -30,7 +32,7 @@ export interface EngineCounters {
 /** The counters of an engine that has done nothing yet. */
 export const newCounters = (freeBlocks: number): EngineCounters => ({
   steps: 0,
-  busyUs: 0,
+  busyUs: FLOAT_ZERO,
   prefillTokens: 0,
   decodeTokens: 0,
   preemptions: 0,

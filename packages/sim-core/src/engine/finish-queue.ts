@@ -1,3 +1,6 @@
+/** What `firstStep` says when nothing decodes: a step that no run reaches, and a small integer as all steps are. */
+export const NO_STEP = 2 ** 31 - 1;
+
 /**
  * Min-heap of decoding requests by the decode step of their last token: which finishes next. Requests of the same step
  * come out in no particular order.
@@ -11,9 +14,9 @@ export class FinishQueue {
     return this.#size;
   }
 
-  /** Decode step of the next finish; Infinity when none decodes. */
+  /** Decode step of the next finish; `NO_STEP` when none decodes. */
   get firstStep(): number {
-    return this.#size === 0 ? Infinity : this.#steps[0]!;
+    return this.#size === 0 ? NO_STEP : this.#steps[0]!;
   }
 
   clear(): void {

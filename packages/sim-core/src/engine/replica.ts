@@ -1,3 +1,4 @@
+import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { BlockGrowth } from "./block-growth.ts";
 import {
@@ -78,7 +79,7 @@ export class Replica implements Engine {
 
   #mode: number = Mode.idle;
   /** Time of the event in hand. A field, as handing a float from call to call would allocate it each time. */
-  #nowUs = 0;
+  #nowUs = FLOAT_ZERO;
   #sequence = 0;
   /** Decode steps that have been scheduled; a decoding request has computed `computedTokens + #decodeSteps`. */
   #decodeSteps = 0;
@@ -98,10 +99,10 @@ export class Replica implements Engine {
   #stretchSteps = 0;
   #appliedSteps = 0;
   #lastStep = 0;
-  #stretchFromUs = 0;
+  #stretchFromUs = FLOAT_ZERO;
 
   /** In a single step: its start, and how many decode in it. */
-  #stepStartUs = 0;
+  #stepStartUs = FLOAT_ZERO;
   #stepDecodes = 0;
 
   /** Decoding requests that got no token in an earlier step, and none since. */

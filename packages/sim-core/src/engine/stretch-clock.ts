@@ -1,3 +1,4 @@
+import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 import type { DecodeCurve } from "./step-time-model.ts";
 
 /**
@@ -9,17 +10,17 @@ import type { DecodeCurve } from "./step-time-model.ts";
  * quadratic in k on each piece. The sums of finished pieces are kept, in the order of the pieces.
  */
 export class StretchClock {
-  #anchorUs = 0;
+  #anchorUs = FLOAT_ZERO;
   #seqs = 0;
   #firstContextTokens = 0;
   #curve: DecodeCurve | undefined;
   /** Current piece: steps before it, their summed time, and its line. */
   #stepsBefore = 0;
-  #sumBeforeUs = 0;
+  #sumBeforeUs = FLOAT_ZERO;
   #piece = 0;
-  #pieceSteps = 0;
-  #pieceFirstUs = 0;
-  #pieceSlopeUs = 0;
+  #pieceSteps: number = Infinity;
+  #pieceFirstUs = FLOAT_ZERO;
+  #pieceSlopeUs = FLOAT_ZERO;
 
   reset(anchorUs: number, curve: DecodeCurve, seqs: number, firstContextTokens: number): void {
     this.#anchorUs = anchorUs;

@@ -4,48 +4,56 @@
  */
 export class EventTree {
   readonly #leaves: number;
+  /** By node, 1 being the root and the entities' own nodes the last half: the smallest key below it, and whose that is. */
   readonly #keys: Float64Array;
-  /** winner[n] is the entity that wins the subtree of node n; leaves are implicit. */
-  readonly #winner: Int32Array;
+  readonly #winners: Int32Array;
 
   constructor(entities: number) {
     let leaves = 2;
     while (leaves < entities) leaves *= 2;
     this.#leaves = leaves;
-    this.#keys = new Float64Array(leaves).fill(Infinity);
-    this.#winner = new Int32Array(2 * leaves);
-    for (let leaf = 0; leaf < leaves; leaf++) this.#winner[leaves + leaf] = leaf;
-    for (let node = leaves - 1; node >= 1; node--) this.#winner[node] = this.#winner[2 * node]!;
+    this.#keys = new Float64Array(2 * leaves).fill(Infinity);
+    this.#winners = new Int32Array(2 * leaves);
+    for (let leaf = 0; leaf < leaves; leaf++) this.#winners[leaves + leaf] = leaf;
+    for (let node = leaves - 1; node >= 1; node--) this.#winners[node] = this.#winners[2 * node]!;
   }
 
   /** The entity with the smallest key; any entity when none is pending. */
   get first(): number {
-    return this.#winner[1]!;
+    return this.#winners[1]!;
   }
 
   /** Its key; Infinity when no event is pending. */
   get firstKey(): number {
-    return this.#keys[this.#winner[1]!]!;
+    return this.#keys[1]!;
   }
 
   keyOf(entity: number): number {
-    return this.#keys[entity]!;
+    return this.#keys[this.#leaves + entity]!;
   }
 
   /** Sets the entity's key; Infinity = no event. */
   set(entity: number, key: number): void {
     const keys = this.#keys;
-    if (keys[entity] === key) return;
-    keys[entity] = key;
-    const winner = this.#winner;
-    for (let node = (this.#leaves + entity) >> 1; node >= 1; node >>= 1) {
-      const left = winner[2 * node]!;
-      const right = winner[2 * node + 1]!;
-      // Left holds the lower entities: on equal keys it wins.
-      const best = keys[right]! < keys[left]! ? right : left;
+    let node = this.#leaves + entity;
+    if (keys[node] === key) return;
+    keys[node] = key;
+    const winners = this.#winners;
+    let best = entity;
+    let bestKey = key;
+    while (node > 1) {
+      const sibling = node ^ 1;
+      const siblingKey = keys[sibling]!;
+      // Even nodes hold the lower entities: on equal keys they win.
+      if (siblingKey < bestKey || (siblingKey === bestKey && sibling < node)) {
+        best = winners[sibling]!;
+        bestKey = siblingKey;
+      }
+      node >>= 1;
       // The same other entity wins here as before: nothing changes further up.
-      if (winner[node] === best && best !== entity) return;
-      winner[node] = best;
+      if (best !== entity && winners[node] === best) return;
+      winners[node] = best;
+      keys[node] = bestKey;
     }
   }
 }

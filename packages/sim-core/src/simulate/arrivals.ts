@@ -1,3 +1,4 @@
+import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 import { ReleaseHeap } from "../kernel/release-heap.ts";
 import type { Workload, WorkloadStage } from "../workload/workload.ts";
 
@@ -15,7 +16,7 @@ export class Arrivals {
   readonly #nextReleased: Int32Array | undefined;
   readonly #released = new ReleaseHeap();
   #stage = 0;
-  #stageStartUs = 0;
+  #stageStartUs = FLOAT_ZERO;
   /** Next row of the stage that goes by its own time, and the first row after the stage. */
   #next = 0;
   #stageEnd = 0;
@@ -25,7 +26,7 @@ export class Arrivals {
   #closedLoop = false;
   #inFlight = 0;
   /** When a place in flight last became free. */
-  #freedUs = 0;
+  #freedUs = FLOAT_ZERO;
   /** True when an ending request can cause an arrival. */
   readonly reactsToEnds: boolean;
   /** True when it can cause one at the very moment of its end. */

@@ -1,4 +1,5 @@
 import type { Engine, EngineGauges } from "../engine/engine-listener.ts";
+import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 
 /** What the scraper writes to: the metrics of an endpoint. */
 export interface ScrapedMetrics {
@@ -29,9 +30,9 @@ export class Scraper {
   readonly #gauges: EngineGauges = { running: 0, waiting: 0, freeBlocks: 0 };
   #cursor = 0;
   /** When the metrics were last brought up to date: scrapes until then are shown. */
-  #refreshedUs = -1;
+  #refreshedUs: number = -Infinity;
   /** Start of the interval that the cursor is in. */
-  #cycleUs = 0;
+  #cycleUs = FLOAT_ZERO;
 
   constructor(
     engines: readonly Engine[],

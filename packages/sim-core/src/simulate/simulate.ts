@@ -7,6 +7,7 @@ import { PromptStreams } from "../engine/prompt-streams.ts";
 import { type EngineParts, Replica } from "../engine/replica.ts";
 import { RequestsInFlight } from "../engine/requests-in-flight.ts";
 import { EventTree } from "../kernel/event-tree.ts";
+import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 import { eventKey, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { namedStream } from "../kernel/random.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -63,7 +64,7 @@ class Simulation implements EngineListener {
   readonly #promptTokens: Float64Array;
   readonly #cachedTokens: Float64Array;
   #ended = 0;
-  #nowUs = 0;
+  #nowUs = FLOAT_ZERO;
 
   constructor(input: SimulationInput, control: SimulationControl) {
     this.#input = input;
@@ -251,7 +252,7 @@ class Simulation implements EngineListener {
       name: endpoint.name,
       pool: pool.name,
       steps: counters.steps,
-      busyUs: counters.busyUs,
+      busyUs: counters.busyUs + 0,
       completed: this.#completed[index]!,
       prefillTokens: counters.prefillTokens,
       decodeTokens: counters.decodeTokens,
@@ -280,7 +281,7 @@ class Simulation implements EngineListener {
       replicas: this.#members.map((member, index) => this.#summarise(member, index)),
       itl: { counts: this.#itl.counts, bucketLowUs: ItlRecorder.bucketLowUs },
       ...(series === undefined ? {} : { series }),
-      endUs: this.#nowUs,
+      endUs: this.#nowUs + 0,
       events,
       stopped,
     };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FinishQueue } from "../../../src/engine/finish-queue.ts";
+import { FinishQueue, NO_STEP } from "../../../src/engine/finish-queue.ts";
 
 describe("FinishQueue", () => {
   it("gives the earliest step first", () => {
@@ -10,14 +10,14 @@ describe("FinishQueue", () => {
     queue.push(6, 102);
     expect(queue.firstStep).toBe(5);
     expect([queue.pop(), queue.pop(), queue.pop()]).toEqual([101, 102, 100]);
-    expect([queue.firstStep, queue.size]).toEqual([Infinity, 0]);
+    expect([queue.firstStep, queue.size]).toEqual([NO_STEP, 0]);
   });
 
   it("is empty after clear", () => {
     const queue = new FinishQueue();
     queue.push(1, 1);
     queue.clear();
-    expect(queue.firstStep).toBe(Infinity);
+    expect(queue.firstStep).toBe(NO_STEP);
   });
 
   it("is a sorted list, also beyond its first size", () => {
