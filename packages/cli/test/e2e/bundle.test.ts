@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -19,12 +19,41 @@ afterAll(() => rmSync(built, { recursive: true, force: true }));
 const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: built, encoding: "utf8" });
 const command = () => join(built, "cli", "dist", "windtunnel.js");
 
-test("the bundled command is one executable file that knows its version", () => {
+test("the bundled command is executable and knows its version", () => {
   const { version } = JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8"));
   const { status, stdout, stderr } = node(command(), "--version");
   expect([status, stdout, stderr]).toEqual([0, `${version}\n`, ""]);
   expect(readFileSync(command(), "utf8").startsWith("#!/usr/bin/env node\n")).toBe(true);
   expect(statSync(command()).mode & 0o111).toBe(0o111);
+});
+
+test("what the bundled command compiled is kept under the user's home, by the worker as well", () => {
+  const home = join(built, "home");
+  const scenario = join(built, "cli", "dist", "scenarios", "quickstart.yaml");
+  const env = { ...process.env, NODE_COMPILE_CACHE: undefined, HOME: home, USERPROFILE: home };
+  const run = (more: NodeJS.ProcessEnv) =>
+    spawnSync(process.execPath, [command(), "run", "--quiet", scenario], {
+      encoding: "utf8",
+      env: { ...env, ...more },
+    });
+  const disabled = run({ NODE_DISABLE_COMPILE_CACHE: "1" });
+  expect([disabled.status, disabled.stderr, existsSync(home)]).toEqual([0, "", false]);
+  const { status, stderr, stdout } = run({});
+  expect([status, stderr, stdout]).toEqual([0, "", disabled.stdout]);
+  const cache = join(home, ".cache", "windtunnel", "compile-cache");
+  // Only the worker reads the simulator, by far the largest part.
+  const sizes = readdirSync(cache, { recursive: true, encoding: "utf8" }).map(
+    (name) => statSync(join(cache, name)).size,
+  );
+  expect(Math.max(...sizes)).toBeGreaterThan(100_000);
+});
+
+test("the bundled command runs where nothing can be kept", () => {
+  const file = join(built, "no-home");
+  writeFileSync(file, "");
+  const env = { ...process.env, HOME: file, USERPROFILE: file };
+  const { status, stderr } = spawnSync(process.execPath, [command(), "--version"], { encoding: "utf8", env });
+  expect([status, stderr]).toEqual([0, ""]);
 });
 
 test("the bundled command gives the bytes that the source gives", () => {
