@@ -226,7 +226,7 @@ export class Replica implements Engine {
 
   #endStretch(): void {
     const steps = this.#lastStep;
-    this.#applySteps(steps - this.#appliedSteps);
+    if (steps > this.#appliedSteps) this.#applySteps(steps - this.#appliedSteps);
     const done = steps - this.#stretchSteps;
     const counters = this.counters;
     counters.steps += done;
@@ -236,7 +236,7 @@ export class Replica implements Engine {
     this.#recordGaps(this.#stretchSteps + 1, steps);
     this.#waitingAtSchedule = this.#waiting.length === 0 ? 0 : this.#waitingBy(this.#clock.endOfUs(steps - 1));
     this.#stretchSteps = steps;
-    if (this.#finishes.firstStep === this.#decodeSteps) this.#finishAll(this.#takeFinished());
+    if (this.#finishes.firstStep === this.#decodeSteps) this.#finishDecoded();
     this.#publishGauges();
   }
 
@@ -246,20 +246,31 @@ export class Replica implements Engine {
     counters.busyUs += this.#nowUs - this.#stepStartUs;
     counters.decodeTokens += this.#stepDecodes + this.#chunks.completing;
     if (this.#stepDecodes > 0) this.#itl.add(this.#nowUs - this.#stepStartUs, this.#stepDecodes);
-    let finishing = this.#takeFinished();
+    let finishing = this.#finishes.firstStep === this.#decodeSteps ? this.#takeFinished(0) : 0;
     const chunks = this.#chunks;
     for (let index = 0; index < chunks.count; index++) {
       const slot = this.#chunkSlots[index]!;
       if (this.#requests.computedTokens[slot] !== this.#requests.numTokens[slot]) continue;
       if (this.#completePrefill(slot)) this.#finishing[finishing++] = slot;
     }
-    this.#finishAll(finishing);
+    if (finishing > 0) this.#finishAll(finishing);
     this.#publishGauges();
   }
 
-  /** Moves the requests whose last decode step this was to `#finishing`; how many. */
-  #takeFinished(): number {
-    let finishing = 0;
+  /** Ends the requests, one at least, whose last decode step this was. */
+  #finishDecoded(): void {
+    const slot = this.#finishes.pop();
+    if (this.#finishes.firstStep !== this.#decodeSteps) {
+      this.#finish(slot);
+      return;
+    }
+    this.#finishing[0] = slot;
+    this.#finishAll(this.#takeFinished(1));
+  }
+
+  /** Adds the requests whose last decode step this was to the first `count` of `#finishing`; how many that makes. */
+  #takeFinished(count: number): number {
+    let finishing = count;
     while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
     return finishing;
   }
@@ -267,11 +278,20 @@ export class Replica implements Engine {
   /** Ends the first requests of `#finishing` in the order of the running list, which is that of admission. */
   #finishAll(count: number): void {
     const finishing = this.#finishing;
-    if (count > 1) {
-      const { sequence } = this.#requests;
-      finishing.subarray(0, count).sort((a, b) => sequence[a]! - sequence[b]!);
-    }
+    if (count > 1) this.#sortFinishing(count);
     for (let index = 0; index < count; index++) this.#finish(finishing[index]!);
+  }
+
+  /** An insertion sort: they are few. */
+  #sortFinishing(count: number): void {
+    const finishing = this.#finishing;
+    const { sequence } = this.#requests;
+    for (let index = 1; index < count; index++) {
+      const slot = finishing[index]!;
+      let at = index;
+      for (; at > 0 && sequence[finishing[at - 1]!]! > sequence[slot]!; at--) finishing[at] = finishing[at - 1]!;
+      finishing[at] = slot;
+    }
   }
 
   /** The request samples a token at the end of its prefill; true when that was its last. */
@@ -365,7 +385,7 @@ export class Replica implements Engine {
       partialBlocks = this.#blocksBetween(computed, computed + partialTokens);
     }
     if (growth + partialBlocks > this.#cache.freeBlocks) return false;
-    this.#applySteps(1, growth);
+    if (decoding > 0) this.#advance(1, growth);
     this.#stepDecodes = decoding;
     if (partialTokens > 0) {
       this.#cache.take(partialBlocks);
@@ -376,15 +396,15 @@ export class Replica implements Engine {
     return true;
   }
 
-  /** Advances all decoding requests by `steps`; `blocks` = what that takes, when known. */
-  #applySteps(steps: number, blocks?: number): void {
-    if (steps <= 0 || this.#decoding === 0) return;
-    if (this.#log.enabled && blocks === undefined) {
-      this.#applyStepsPublishing(steps);
-      return;
-    }
-    const taken = blocks ?? this.#growth.blocksOver(this.#decodeSteps, steps);
-    if (taken > 0) this.#cache.take(taken);
+  /** Advances all decoding requests, of which there are some, by `steps` that are not applied yet. */
+  #applySteps(steps: number): void {
+    if (this.#log.enabled) this.#applyStepsPublishing(steps);
+    else this.#advance(steps, this.#growth.blocksOver(this.#decodeSteps, steps));
+  }
+
+  /** The same, `blocks` being what that takes. */
+  #advance(steps: number, blocks: number): void {
+    if (blocks > 0) this.#cache.take(blocks);
     this.#decodeSteps += steps;
     this.#appliedSteps += steps;
     this.#contextTokens += steps * this.#decoding;
@@ -394,7 +414,7 @@ export class Replica implements Engine {
   #applyStepsPublishing(steps: number): void {
     for (let step = 0; step < steps; step++) {
       if (this.#appliedSteps > this.#stretchSteps) this.#log.publish(this.#clock.endOfUs(this.#appliedSteps));
-      this.#applySteps(1, this.#growth.blocksAt(this.#decodeSteps));
+      this.#advance(1, this.#growth.blocksAt(this.#decodeSteps));
     }
   }
 
@@ -717,7 +737,7 @@ export class Replica implements Engine {
     const ended = this.#clock.stepsEndedBy(timeUs, this.#stretchSteps, this.#lastStep);
     if (ended <= this.#stretchSteps) return;
     into.running = this.#running.length;
-    into.waiting = this.#waitingBy(this.#clock.endOfUs(ended - 1));
+    into.waiting = this.#waiting.length === 0 ? 0 : this.#waitingBy(this.#clock.endOfUs(ended - 1));
     const ahead = ended - this.#appliedSteps;
     into.freeBlocks =
       ahead >= 0

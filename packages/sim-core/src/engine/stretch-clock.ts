@@ -114,7 +114,7 @@ export class StretchClock {
 
   /** How many steps have ended at or before `timeUs`: at least `atLeast`, which have, and at most `atMost`. */
   stepsEndedBy(timeUs: number, atLeast: number, atMost: number): number {
-    if (atMost <= atLeast || timeUs < this.endOfUs(atLeast + 1)) return atLeast;
+    if (atMost <= atLeast) return atLeast;
     const first = this.firstEndingFrom(timeUs + 1, atLeast + 1);
     return first > atMost ? atMost : first - 1;
   }

@@ -24,13 +24,13 @@ export class Scraper {
   readonly #phaseUs: Float64Array;
   /** Engines by phase, and the phases in that order. */
   readonly #order: Int32Array;
+  /** When each engine is scraped next after the scrape that was last kept or shown. */
+  readonly #dueUs: Float64Array;
   /** Time of the last scrape that an engine's kept gauges are of; -1 = none kept. */
   readonly #keptUs: Float64Array;
   readonly #kept: Float64Array;
   readonly #gauges: EngineGauges = { running: 0, waiting: 0, freeBlocks: 0 };
   #cursor = 0;
-  /** When the metrics were last brought up to date: scrapes until then are shown. */
-  #refreshedUs: number = -Infinity;
   /** Start of the interval that the cursor is in. */
   #cycleUs = FLOAT_ZERO;
 
@@ -45,6 +45,7 @@ export class Scraper {
     this.#intervalUs = intervalUs;
     this.#phaseUs = Float64Array.from(names, (name) => scrapePhaseUs(name, intervalUs));
     this.#order = Int32Array.from(engines.keys()).sort((a, b) => this.#phaseUs[a]! - this.#phaseUs[b]! || a - b);
+    this.#dueUs = this.#phaseUs.slice();
     this.#keptUs = new Float64Array(engines.length).fill(-1);
     this.#kept = new Float64Array(engines.length * 3);
   }
@@ -57,8 +58,9 @@ export class Scraper {
 
   /** Must be called before an engine does something at `nowUs`: a scrape at that very moment sees the result. */
   keep(engine: number, nowUs: number): void {
+    if (nowUs <= this.#dueUs[engine]!) return;
     const scrapeUs = this.#lastScrapeBefore(engine, nowUs);
-    if (scrapeUs <= this.#refreshedUs || scrapeUs <= this.#keptUs[engine]!) return;
+    this.#dueUs[engine] = scrapeUs + this.#intervalUs;
     this.#keptUs[engine] = scrapeUs;
     const gauges = this.#gauges;
     this.#engines[engine]!.gaugesAt(scrapeUs, gauges);
@@ -71,13 +73,13 @@ export class Scraper {
   refresh(nowUs: number): void {
     const order = this.#order;
     const endpoints = order.length;
-    this.#refreshedUs = nowUs;
     // At most one round: an endpoint that was scraped several times shows the last.
     for (let visits = 0; visits < endpoints; visits++) {
       const engine = order[this.#cursor]!;
       const scrapeUs = this.#cycleUs + this.#phaseUs[engine]!;
       if (scrapeUs > nowUs) return;
-      this.#show(engine, this.#lastScrapeBefore(engine, nowUs + 1));
+      const isLast = nowUs - scrapeUs < this.#intervalUs;
+      this.#show(engine, isLast ? scrapeUs : this.#lastScrapeBefore(engine, nowUs + 1));
       if (++this.#cursor === endpoints) {
         this.#cursor = 0;
         this.#cycleUs += this.#intervalUs;
@@ -102,6 +104,7 @@ export class Scraper {
       metrics.cacheNumBlocks = total + 1;
     }
     metrics.updatedAtUs = scrapeUs;
+    this.#dueUs[engine] = scrapeUs + this.#intervalUs;
     if (this.#keptUs[engine]! >= scrapeUs) {
       metrics.runningRequestsSize = this.#kept[engine * 3]!;
       metrics.waitingQueueSize = this.#kept[engine * 3 + 1]!;
