@@ -4,8 +4,25 @@ import type { PromptStreams } from "./prompt-streams.ts";
 import type { RequestsInFlight } from "./requests-in-flight.ts";
 
 const NONE = -1;
-/** `segment` of a queue entry whose blocks nobody can find. */
+/** `SEGMENT` of a queue entry whose blocks nobody can find. */
 const ANONYMOUS = -1;
+
+/** Words of a node's record. A node is named by where its record starts. */
+const SEGMENT = 0;
+/** Its blocks: `FIRST` to `END` from the start of the prompt, the latter not included. */
+const FIRST = 1;
+const END = 2;
+const PARENT = 3;
+const CHILDREN = 4;
+/** Requests that hold its blocks; with none they are in the free queue. */
+const REFERENCES = 5;
+const PREVIOUS_IN_SEGMENT = 6;
+/** In an unused record, the next unused one. */
+const NEXT_IN_SEGMENT = 7;
+const PREVIOUS_IN_QUEUE = 8;
+const NEXT_IN_QUEUE = 9;
+/** A power of two, so that a record lies in one or two cache lines. */
+const NODE_WORDS = 16;
 
 /**
  * The paged KV cache of one replica: which blocks are free, which are findable by prefix, and in which order free ones
@@ -28,19 +45,10 @@ export class KvCache {
   freeBlocks: number;
   evictedBlocks = 0;
 
-  /** Nodes of the tree and entries of the free queue share these columns. */
-  #segment = new Int32Array(64);
-  #first = new Int32Array(64);
-  #end = new Int32Array(64);
-  #parent = new Int32Array(64);
-  #children = new Int32Array(64);
-  #references = new Int32Array(64);
-  #previousInSegment = new Int32Array(64);
-  #nextInSegment = new Int32Array(64);
-  #previousInQueue = new Int32Array(64);
-  #nextInQueue = new Int32Array(64);
+  /** Records of the tree's nodes and of the free queue's entries; replaced when they grow. */
+  #nodes = new Int32Array(64 * NODE_WORDS);
   #unusedNode: number = NONE;
-  #nodes = 0;
+  #nodesEnd = 0;
   #queueHead: number = NONE;
   #queueTail: number = NONE;
   /** First node of each cached segment. */
@@ -81,7 +89,8 @@ export class KvCache {
   reuseEvicts(blocks: number): boolean {
     const head = this.#queueHead;
     if (head === NONE || blocks === 0) return false;
-    return this.#segment[head] !== ANONYMOUS || this.#end[head]! - this.#first[head]! < blocks;
+    const nodes = this.#nodes;
+    return nodes[head + SEGMENT] !== ANONYMOUS || nodes[head + END]! - nodes[head + FIRST]! < blocks;
   }
 
   /**
@@ -91,13 +100,18 @@ export class KvCache {
    * @param scheduledBlocks for a request that is decoding here: how many of its blocks are full in this step
    */
   match(slot: number, maxBlocks: number, scheduledBlocks: (slot: number) => number): void {
+    // Without prefix caching nothing is ever found: what was found stays nothing.
+    if (this.#enabled) this.#match(slot, maxBlocks, scheduledBlocks);
+  }
+
+  #match(slot: number, maxBlocks: number, scheduledBlocks: (slot: number) => number): void {
     this.hitBlocks = 0;
     this.hitFreeBlocks = 0;
     this.#hitLeaf = NONE;
     this.#hitPartial = NONE;
     this.#hitGrower = NONE;
     this.growerAhead = NONE;
-    if (!this.#enabled || maxBlocks <= 0) return;
+    if (maxBlocks <= 0) return;
     const row = this.#requests.row[slot]!;
     const streams = this.#streams;
     const entries = streams.entries(row);
@@ -123,18 +137,19 @@ export class KvCache {
   }
 
   #matchSegment(segment: number, end: number): void {
+    const nodes = this.#nodes;
     let node = this.#segmentHead.get(segment);
-    while (node !== NONE && this.#end[node]! <= this.hitBlocks) node = this.#nextInSegment[node]!;
+    while (node !== NONE && nodes[node + END]! <= this.hitBlocks) node = nodes[node + NEXT_IN_SEGMENT]!;
     while (node !== NONE && this.#hitPartial === NONE) {
       // Nodes of a segment join without gaps; a node may have grown since the match passed its old end.
-      const nodeEnd = this.#end[node]!;
+      const nodeEnd = nodes[node + END]!;
       const upTo = nodeEnd <= end ? nodeEnd : end;
-      if (this.#references[node] === 0) this.hitFreeBlocks += upTo - this.hitBlocks;
+      if (nodes[node + REFERENCES] === 0) this.hitFreeBlocks += upTo - this.hitBlocks;
       this.hitBlocks = upTo;
       this.#hitLeaf = node;
       if (upTo < nodeEnd) this.#hitPartial = node;
       if (upTo === end) return;
-      node = this.#nextInSegment[node]!;
+      node = nodes[node + NEXT_IN_SEGMENT]!;
     }
   }
 
@@ -147,10 +162,11 @@ export class KvCache {
     let leaf = this.#hitLeaf;
     if (this.#hitPartial !== NONE) leaf = this.#split(this.#hitPartial, this.hitBlocks);
     this.#requests.leaf[slot] = leaf;
-    for (let node = leaf; node !== NONE; node = this.#parent[node]!) {
-      if (this.#references[node]!++ === 0) {
+    const nodes = this.#nodes;
+    for (let node = leaf; node !== NONE; node = nodes[node + PARENT]!) {
+      if (nodes[node + REFERENCES]!++ === 0) {
         this.#removeFromQueue(node);
-        this.freeBlocks -= this.#end[node]! - this.#first[node]!;
+        this.freeBlocks -= nodes[node + END]! - nodes[node + FIRST]!;
       }
     }
   }
@@ -163,25 +179,29 @@ export class KvCache {
   take(blocks: number): void {
     this.freeBlocks -= blocks;
     // Without prefix caching no block is ever found again: the queue's order does not matter, only its length.
-    if (!this.#enabled) return;
+    if (this.#enabled) this.#reuse(blocks);
+  }
+
+  #reuse(blocks: number): void {
+    const nodes = this.#nodes;
     let left = blocks;
     while (left > 0) {
       const node = this.#queueHead;
-      const first = this.#first[node]!;
-      const end = this.#end[node]!;
+      const first = nodes[node + FIRST]!;
+      const end = nodes[node + END]!;
       const taken = end - first < left ? end - first : left;
       left -= taken;
       // Tail first: the deepest block of a run is reused first, so what stays is a prefix.
-      this.#end[node] = end - taken;
-      if (this.#segment[node] !== ANONYMOUS) {
+      nodes[node + END] = end - taken;
+      if (nodes[node + SEGMENT] !== ANONYMOUS) {
         this.evictedBlocks += taken;
-        if (this.#segment[node]! < this.#streams.firstPrivate) {
-          this.#log.add(false, this.#segment[node]!, end - taken, end);
+        if (nodes[node + SEGMENT]! < this.#streams.firstPrivate) {
+          this.#log.add(false, nodes[node + SEGMENT]!, end - taken, end);
         }
       }
       if (end - taken === first) {
         this.#removeFromQueue(node);
-        if (this.#segment[node] !== ANONYMOUS) this.#unlink(node);
+        if (nodes[node + SEGMENT] !== ANONYMOUS) this.#unlink(node);
         this.#recycle(node);
       }
     }
@@ -196,14 +216,14 @@ export class KvCache {
     const entries = streams.entries(row);
     const size = this.#blockSizeTokens;
     let leaf = requests.leaf[slot]!;
-    let at = leaf === NONE ? 0 : this.#end[leaf]!;
+    let at = leaf === NONE ? 0 : this.#nodes[leaf + END]!;
     for (let index = 0; index < entries && at < blocks; index++) {
       const end = Math.min(blocks, Math.floor(streams.endTokens(row, index, entries) / size));
       if (end <= at) continue;
       const segment = streams.segment(row, index, entries);
       while (at < end) {
         leaf = this.#extendBy(slot, leaf, segment, at, end);
-        at = this.#end[leaf]!;
+        at = this.#nodes[leaf + END]!;
       }
     }
     requests.leaf[slot] = leaf;
@@ -211,44 +231,47 @@ export class KvCache {
 
   /** One node's worth of `extend`; returns the new leaf. */
   #extendBy(slot: number, leaf: number, segment: number, at: number, end: number): number {
+    let nodes = this.#nodes;
     let node = this.#segmentHead.get(segment);
     let last: number = NONE;
-    while (node !== NONE && this.#end[node]! <= at) {
+    while (node !== NONE && nodes[node + END]! <= at) {
       last = node;
-      node = this.#nextInSegment[node]!;
+      node = nodes[node + NEXT_IN_SEGMENT]!;
     }
     if (node !== NONE) return this.#shareDuplicate(slot, node, end);
     if (segment < this.#streams.firstPrivate) this.#log.add(true, segment, at, end);
-    if (leaf !== NONE && leaf === last && this.#references[leaf] === 1 && this.#children[leaf] === 0) {
-      this.#end[leaf] = end;
+    if (leaf !== NONE && leaf === last && nodes[leaf + REFERENCES] === 1 && nodes[leaf + CHILDREN] === 0) {
+      nodes[leaf + END] = end;
       return leaf;
     }
     const added = this.#allocateNode();
-    this.#segment[added] = segment;
-    this.#first[added] = at;
-    this.#end[added] = end;
-    this.#parent[added] = leaf;
-    this.#children[added] = 0;
-    this.#references[added] = 1;
-    this.#previousInSegment[added] = last;
-    this.#nextInSegment[added] = NONE;
+    nodes = this.#nodes;
+    nodes[added + SEGMENT] = segment;
+    nodes[added + FIRST] = at;
+    nodes[added + END] = end;
+    nodes[added + PARENT] = leaf;
+    nodes[added + CHILDREN] = 0;
+    nodes[added + REFERENCES] = 1;
+    nodes[added + PREVIOUS_IN_SEGMENT] = last;
+    nodes[added + NEXT_IN_SEGMENT] = NONE;
     if (last === NONE) this.#segmentHead.set(segment, added);
-    else this.#nextInSegment[last] = added;
-    if (leaf !== NONE) this.#children[leaf]!++;
+    else nodes[last + NEXT_IN_SEGMENT] = added;
+    if (leaf !== NONE) nodes[leaf + CHILDREN]!++;
     return added;
   }
 
   /** The request computed blocks that are cached already: from now on it holds those too. */
   #shareDuplicate(slot: number, node: number, end: number): number {
-    const shared = this.#end[node]! > end ? this.#split(node, end) : node;
-    const blocks = this.#end[shared]! - this.#first[shared]!;
-    if (this.#references[shared] === 0) {
+    const shared = this.#nodes[node + END]! > end ? this.#split(node, end) : node;
+    const nodes = this.#nodes;
+    const blocks = nodes[shared + END]! - nodes[shared + FIRST]!;
+    if (nodes[shared + REFERENCES] === 0) {
       // Nobody holds the old copy: it keeps its place in the queue without its key, which is the new copy's now.
       this.#replaceInQueue(shared, blocks);
     } else {
       this.#requests.privateBlocks[slot]! += blocks;
     }
-    this.#references[shared]!++;
+    this.#nodes[shared + REFERENCES]!++;
     return shared;
   }
 
@@ -261,39 +284,42 @@ export class KvCache {
 
   /** Frees all blocks of a request that has computed `computedTokens`; `keepFindable` as `extend` would. */
   release(slot: number, computedTokens: number, keepFindable: boolean): void {
+    if (this.#enabled) this.#release(slot, computedTokens, keepFindable);
+    else this.freeBlocks += Math.ceil(computedTokens / this.#blockSizeTokens);
+  }
+
+  #release(slot: number, computedTokens: number, keepFindable: boolean): void {
     const requests = this.#requests;
     const size = this.#blockSizeTokens;
-    if (!this.#enabled) {
-      this.freeBlocks += Math.ceil(computedTokens / size);
-      return;
-    }
     if (requests.growing[slot] !== NONE) {
       this.#growing.delete(requests.growing[slot]!);
       requests.growing[slot] = NONE;
     }
     if (keepFindable) this.extend(slot, Math.floor(computedTokens / size));
     const leaf = requests.leaf[slot]!;
-    const held = Math.ceil(computedTokens / size) - (leaf === NONE ? 0 : this.#end[leaf]!);
+    const held = Math.ceil(computedTokens / size) - (leaf === NONE ? 0 : this.#nodes[leaf + END]!);
     this.#pushAnonymous(held + requests.privateBlocks[slot]!);
     requests.privateBlocks[slot] = 0;
     requests.leaf[slot] = NONE;
+    const nodes = this.#nodes;
     let node = leaf;
     while (node !== NONE) {
-      const parent = this.#parent[node]!;
-      if (--this.#references[node]! === 0) this.#pushNode(node);
+      const parent = nodes[node + PARENT]!;
+      if (--nodes[node + REFERENCES]! === 0) this.#pushNode(node);
       node = parent;
     }
   }
 
   #pushNode(node: number): void {
-    this.freeBlocks += this.#end[node]! - this.#first[node]!;
+    const nodes = this.#nodes;
+    this.freeBlocks += nodes[node + END]! - nodes[node + FIRST]!;
     const tail = this.#queueTail;
     // A run that goes on where its parent ends, freed with it, is one run again.
     if (
       tail !== NONE &&
-      this.#parent[tail] === node &&
-      this.#segment[tail] === this.#segment[node] &&
-      this.#children[node] === 1
+      nodes[tail + PARENT] === node &&
+      nodes[tail + SEGMENT] === nodes[node + SEGMENT] &&
+      nodes[node + CHILDREN] === 1
     ) {
       this.#absorbParent(tail, node);
       return;
@@ -302,12 +328,13 @@ export class KvCache {
   }
 
   #absorbParent(node: number, parent: number): void {
-    this.#first[node] = this.#first[parent]!;
-    this.#parent[node] = this.#parent[parent]!;
-    const before = this.#previousInSegment[parent]!;
-    this.#previousInSegment[node] = before;
-    if (before === NONE) this.#segmentHead.set(this.#segment[node]!, node);
-    else this.#nextInSegment[before] = node;
+    const nodes = this.#nodes;
+    nodes[node + FIRST] = nodes[parent + FIRST]!;
+    nodes[node + PARENT] = nodes[parent + PARENT]!;
+    const before = nodes[parent + PREVIOUS_IN_SEGMENT]!;
+    nodes[node + PREVIOUS_IN_SEGMENT] = before;
+    if (before === NONE) this.#segmentHead.set(nodes[node + SEGMENT]!, node);
+    else nodes[before + NEXT_IN_SEGMENT] = node;
     this.#recycle(parent);
   }
 
@@ -316,8 +343,8 @@ export class KvCache {
     this.freeBlocks += blocks;
     if (!this.#enabled) return;
     const tail = this.#queueTail;
-    if (tail !== NONE && this.#segment[tail] === ANONYMOUS) {
-      this.#end[tail]! += blocks;
+    if (tail !== NONE && this.#nodes[tail + SEGMENT] === ANONYMOUS) {
+      this.#nodes[tail + END]! += blocks;
       return;
     }
     this.#appendToQueue(this.#allocateAnonymous(blocks));
@@ -325,69 +352,75 @@ export class KvCache {
 
   #allocateAnonymous(blocks: number): number {
     const node = this.#allocateNode();
-    this.#segment[node] = ANONYMOUS;
-    this.#first[node] = 0;
-    this.#end[node] = blocks;
-    this.#parent[node] = NONE;
-    this.#references[node] = 0;
+    const nodes = this.#nodes;
+    nodes[node + SEGMENT] = ANONYMOUS;
+    nodes[node + FIRST] = 0;
+    nodes[node + END] = blocks;
+    nodes[node + PARENT] = NONE;
+    nodes[node + REFERENCES] = 0;
     return node;
   }
 
   /** Cuts a node before block `at`; the part up to `at` gets a new number, which is returned. */
   #split(node: number, at: number): number {
     const upper = this.#allocateNode();
-    const segment = this.#segment[node]!;
-    this.#segment[upper] = segment;
-    this.#first[upper] = this.#first[node]!;
-    this.#end[upper] = at;
-    this.#parent[upper] = this.#parent[node]!;
-    this.#children[upper] = 1;
-    this.#references[upper] = this.#references[node]!;
-    const before = this.#previousInSegment[node]!;
-    this.#previousInSegment[upper] = before;
-    this.#nextInSegment[upper] = node;
+    const nodes = this.#nodes;
+    const segment = nodes[node + SEGMENT]!;
+    nodes[upper + SEGMENT] = segment;
+    nodes[upper + FIRST] = nodes[node + FIRST]!;
+    nodes[upper + END] = at;
+    nodes[upper + PARENT] = nodes[node + PARENT]!;
+    nodes[upper + CHILDREN] = 1;
+    nodes[upper + REFERENCES] = nodes[node + REFERENCES]!;
+    const before = nodes[node + PREVIOUS_IN_SEGMENT]!;
+    nodes[upper + PREVIOUS_IN_SEGMENT] = before;
+    nodes[upper + NEXT_IN_SEGMENT] = node;
     if (before === NONE) this.#segmentHead.set(segment, upper);
-    else this.#nextInSegment[before] = upper;
-    this.#previousInSegment[node] = upper;
-    this.#first[node] = at;
-    this.#parent[node] = upper;
-    if (this.#references[node] === 0) this.#insertInQueueAfter(node, upper);
+    else nodes[before + NEXT_IN_SEGMENT] = upper;
+    nodes[node + PREVIOUS_IN_SEGMENT] = upper;
+    nodes[node + FIRST] = at;
+    nodes[node + PARENT] = upper;
+    if (nodes[node + REFERENCES] === 0) this.#insertInQueueAfter(node, upper);
     return upper;
   }
 
   /** Takes a forgotten node out of the tree. It has no children: they were reused before it. */
   #unlink(node: number): void {
-    const parent = this.#parent[node]!;
-    if (parent !== NONE) this.#children[parent]!--;
-    const before = this.#previousInSegment[node]!;
-    if (before === NONE) this.#segmentHead.delete(this.#segment[node]!);
-    else this.#nextInSegment[before] = NONE;
+    const nodes = this.#nodes;
+    const parent = nodes[node + PARENT]!;
+    if (parent !== NONE) nodes[parent + CHILDREN]!--;
+    const before = nodes[node + PREVIOUS_IN_SEGMENT]!;
+    if (before === NONE) this.#segmentHead.delete(nodes[node + SEGMENT]!);
+    else nodes[before + NEXT_IN_SEGMENT] = NONE;
   }
 
   #appendToQueue(node: number): void {
-    this.#previousInQueue[node] = this.#queueTail;
-    this.#nextInQueue[node] = NONE;
+    const nodes = this.#nodes;
+    nodes[node + PREVIOUS_IN_QUEUE] = this.#queueTail;
+    nodes[node + NEXT_IN_QUEUE] = NONE;
     if (this.#queueTail === NONE) this.#queueHead = node;
-    else this.#nextInQueue[this.#queueTail] = node;
+    else nodes[this.#queueTail + NEXT_IN_QUEUE] = node;
     this.#queueTail = node;
   }
 
   #insertInQueueAfter(node: number, added: number): void {
-    const after = this.#nextInQueue[node]!;
-    this.#previousInQueue[added] = node;
-    this.#nextInQueue[added] = after;
-    this.#nextInQueue[node] = added;
+    const nodes = this.#nodes;
+    const after = nodes[node + NEXT_IN_QUEUE]!;
+    nodes[added + PREVIOUS_IN_QUEUE] = node;
+    nodes[added + NEXT_IN_QUEUE] = after;
+    nodes[node + NEXT_IN_QUEUE] = added;
     if (after === NONE) this.#queueTail = added;
-    else this.#previousInQueue[after] = added;
+    else nodes[after + PREVIOUS_IN_QUEUE] = added;
   }
 
   #removeFromQueue(node: number): void {
-    const before = this.#previousInQueue[node]!;
-    const after = this.#nextInQueue[node]!;
+    const nodes = this.#nodes;
+    const before = nodes[node + PREVIOUS_IN_QUEUE]!;
+    const after = nodes[node + NEXT_IN_QUEUE]!;
     if (before === NONE) this.#queueHead = after;
-    else this.#nextInQueue[before] = after;
+    else nodes[before + NEXT_IN_QUEUE] = after;
     if (after === NONE) this.#queueTail = before;
-    else this.#previousInQueue[after] = before;
+    else nodes[after + PREVIOUS_IN_QUEUE] = before;
   }
 
   #replaceInQueue(node: number, blocks: number): void {
@@ -397,36 +430,23 @@ export class KvCache {
   }
 
   #recycle(node: number): void {
-    this.#nextInSegment[node] = this.#unusedNode;
+    this.#nodes[node + NEXT_IN_SEGMENT] = this.#unusedNode;
     this.#unusedNode = node;
   }
 
   #allocateNode(): number {
+    const nodes = this.#nodes;
     const reused = this.#unusedNode;
     if (reused !== NONE) {
-      this.#unusedNode = this.#nextInSegment[reused]!;
+      this.#unusedNode = nodes[reused + NEXT_IN_SEGMENT]!;
       return reused;
     }
-    if (this.#nodes === this.#segment.length) this.#grow();
-    return this.#nodes++;
-  }
-
-  #grow(): void {
-    const size = this.#nodes * 2;
-    const grown = (from: Int32Array): Int32Array<ArrayBuffer> => {
-      const to = new Int32Array(size);
-      to.set(from);
-      return to;
-    };
-    this.#segment = grown(this.#segment);
-    this.#first = grown(this.#first);
-    this.#end = grown(this.#end);
-    this.#parent = grown(this.#parent);
-    this.#children = grown(this.#children);
-    this.#references = grown(this.#references);
-    this.#previousInSegment = grown(this.#previousInSegment);
-    this.#nextInSegment = grown(this.#nextInSegment);
-    this.#previousInQueue = grown(this.#previousInQueue);
-    this.#nextInQueue = grown(this.#nextInQueue);
+    const added = this.#nodesEnd;
+    this.#nodesEnd += NODE_WORDS;
+    if (added === this.#nodes.length) {
+      this.#nodes = new Int32Array(2 * added);
+      this.#nodes.set(nodes);
+    }
+    return added;
   }
 }
