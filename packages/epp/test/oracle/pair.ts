@@ -1,3 +1,4 @@
+import type { FakeGauges } from "../../src/demo/fake-metrics-page.ts";
 import { type FakeVllm, startFakeVllm } from "../../src/demo/fake-vllm.ts";
 import { EnvoyClient, type GatewayRequest, type GatewayStream, type Routing } from "../support/envoy-client.ts";
 import { EppFiles, type EppProgram, type FileEndpoint, type RunningEpp, startEpp } from "../support/epp-program.ts";
@@ -9,15 +10,16 @@ const SETTLE_MS = 300;
 export interface PairOptions {
   readonly endpoints: number;
   readonly labels?: (index: number) => Readonly<Record<string, string>>;
-  /** Own address and port of each endpoint, where the addresses have a meaning. */
-  readonly host?: (index: number) => string;
+  readonly gauges?: Partial<FakeGauges>;
 }
 
 /** One request that both have routed and whose response has not come yet. */
 export interface HeldRequest {
   readonly ours: Routing;
   readonly theirs: Routing;
-  /** The response comes, whole. */
+  /** The first event of a streamed response comes. */
+  begin(): Promise<void>;
+  /** The response comes, or what is left of it. */
   respond(): Promise<void>;
   /** The client goes away. */
   abort(): Promise<void>;
@@ -44,9 +46,9 @@ export class Pair {
   ): Promise<Pair> {
     const indexes = Array.from({ length: options.endpoints }, (_, index) => index);
     // An address of its own for each: upstream's subsets know no ports.
-    const host = options.host ?? ((index: number) => `127.0.1.${index + 1}`);
+    const { gauges = {} } = options;
     const fakes = await Promise.all(
-      indexes.map((index) => startFakeVllm({ name: `vllm-${index}`, host: host(index) })),
+      indexes.map((index) => startFakeVllm({ name: `vllm-${index}`, host: `127.0.1.${index + 1}`, gauges })),
     );
     const files = await EppFiles.create();
     const endpoints: FileEndpoint[] = fakes.map(({ name, address }, index) => ({
@@ -86,6 +88,7 @@ export class Pair {
     return {
       ours: ours!.routing,
       theirs: theirs!.routing,
+      begin: () => each(streams, [ours!.routing, theirs!.routing], (stream) => stream.beginResponse()),
       respond: () => each(streams, [ours!.routing, theirs!.routing], (stream) => stream.respond()),
       abort: () => each(streams, [ours!.routing, theirs!.routing], (stream) => stream.abort()),
     };

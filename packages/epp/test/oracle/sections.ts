@@ -1,5 +1,17 @@
+import { badRequests } from "./bad-requests.ts";
 import { gaugeScorers } from "./gauge-scorers.ts";
+import { labelFilters } from "./label-filters.ts";
+import { loadFilters } from "./load-filters.ts";
+import { randomPicks } from "./random-picks.ts";
 import type { Section } from "./section.ts";
+import { statefulPlugins } from "./stateful-plugins.ts";
 
 /** Everything that is compared, in the order of the page. */
-export const sections: readonly Section[] = [gaugeScorers];
+export const sections: readonly Section[] = [
+  gaugeScorers,
+  statefulPlugins,
+  labelFilters,
+  loadFilters,
+  randomPicks,
+  badRequests,
+];

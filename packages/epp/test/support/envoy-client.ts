@@ -144,6 +144,7 @@ export class GatewayStream {
   readonly #received: ProtoResponse[] = [];
   #ending: Ending | undefined;
   #wake: () => void = () => {};
+  #begun = false;
 
   constructor(stream: Stream) {
     this.#stream = stream;
@@ -221,8 +222,18 @@ export class GatewayStream {
     }
   }
 
+  /** Tells of a streamed response and its first event, and reads what is said to those. */
+  async beginResponse(): Promise<void> {
+    this.#begun = true;
+    const headers = headerMap({ ":status": "200", "content-type": "text/event-stream" });
+    this.send({ responseHeaders: { headers, endOfStream: false } });
+    this.send({ responseBody: { body: Buffer.from('data: {"choices":[{"text":"a"}]}\n\n'), endOfStream: false } });
+    while ((await this.next())?.responseBody === undefined);
+  }
+
   /** Tells of the model server's response, reads what is to be sent on, and waits for the stream's end. */
   async respond(response: GatewayResponse = {}): Promise<Responded> {
+    if (this.#begun) return this.#endResponse();
     const { status = 200, contentType = "application/json", chunks = [DEFAULT_RESPONSE], served } = response;
     const metadata =
       served === undefined
@@ -233,6 +244,15 @@ export class GatewayStream {
     for (const [index, chunk] of chunks.entries()) {
       this.send({ responseBody: { body: Buffer.from(chunk), endOfStream: index === chunks.length - 1 } });
     }
+    return this.#readResponse(chunks.length > 0);
+  }
+
+  #endResponse(): Promise<Responded> {
+    this.send({ responseBody: { body: Buffer.from("data: [DONE]\n\n"), endOfStream: true } });
+    return this.#readResponse(true);
+  }
+
+  async #readResponse(withBody: boolean): Promise<Responded> {
     let setHeaders: Record<string, string> = {};
     const pieces: Buffer[] = [];
     for (;;) {
@@ -240,7 +260,7 @@ export class GatewayStream {
       if (message?.responseHeaders) setHeaders = headersOf(message.responseHeaders.response?.headerMutation);
       const streamed = message?.responseBody?.response?.bodyMutation?.streamedResponse;
       if (streamed?.body !== undefined) pieces.push(streamed.body);
-      if (message !== undefined && streamed?.endOfStream !== true && chunks.length > 0) continue;
+      if (message !== undefined && streamed?.endOfStream !== true && withBody) continue;
       const { failed } = this.#end();
       this.finish();
       await this.#over();
