@@ -62,12 +62,12 @@ export const run: Command = async ({ positional, options }, terminal) => {
 /** The resolved scenarios; in YAML each with its router's configuration below it as a comment, so that it runs as it is. */
 function dryRun(prepared: readonly PreparedRun[], format: Format): string {
   if (format === "json" || format === "ndjson") {
-    const documents = prepared.map(({ document }) => document);
+    const documents = prepared.map(({ document }) => document());
     return formatData(documents.length === 1 ? documents[0] : documents, format);
   }
   const texts = prepared.map(({ document, router }) => {
     const comment = routerDocument(router.config).trimEnd().replace(/^/gm, "# ");
-    return `${stringify(document, { lineWidth: 0 })}# The router, every default in force:\n${comment}\n`;
+    return `${stringify(document(), { lineWidth: 0 })}# The router, every default in force:\n${comment}\n`;
   });
   return texts.join("---\n");
 }

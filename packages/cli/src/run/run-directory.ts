@@ -100,8 +100,8 @@ export function runFolder(directory: string, policy: string, policies: number): 
 function writeRun(directory: string, run: Run): void {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, "summary.json"), formatData(run.summary, "json"));
-  writeFileSync(join(directory, "scenario.resolved.yaml"), stringify(run.resolved, { lineWidth: 0 }));
-  writeFileSync(join(directory, "router.resolved.yaml"), run.router);
+  writeFileSync(join(directory, "scenario.resolved.yaml"), stringify(run.resolved(), { lineWidth: 0 }));
+  writeFileSync(join(directory, "router.resolved.yaml"), run.router());
   writeRequestsCsv(join(directory, REQUESTS), run);
   if (run.result.series) writeSeriesCsv(join(directory, "series.csv"), run);
   const decisions = [...run.decisions].sort(([a], [b]) => a - b).map(([row, record]) => ({ row, ...record }));

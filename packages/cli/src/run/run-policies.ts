@@ -16,8 +16,8 @@ import type { Run } from "./run.ts";
 export interface PreparedRun {
   readonly router: NamedRouter;
   readonly resolved: ReturnType<typeof resolveScenario>;
-  /** The scenario with every default and derived value in force, under this router. */
-  readonly document: object;
+  /** Gives the scenario with every default and derived value in force, under this router. */
+  readonly document: () => object;
   readonly files: readonly InputFile[];
 }
 
@@ -40,7 +40,7 @@ export async function prepareRuns(
     return {
       router,
       resolved,
-      document: withRouter(resolved.document, router),
+      document: () => withRouter(resolved.document(), router),
       files: [...read.files, ...modelFiles, ...workloadFiles, ...router.files],
     };
   });
@@ -90,7 +90,7 @@ export function simulateRun(
     result,
     summary: summarise(facts, result),
     resolved: document,
-    router: routerDocument(router.config),
+    router: () => routerDocument(router.config),
     decisions,
   };
 }

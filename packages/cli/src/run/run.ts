@@ -7,9 +7,9 @@ export interface Run {
   readonly input: SimulationInput;
   readonly result: SimulationResult;
   readonly summary: RunSummary;
-  /** The scenario with every default and derived value in force. */
-  readonly resolved: object;
-  /** The router's configuration, every plugin and parameter in force, as YAML. */
-  readonly router: string;
+  /** Gives the scenario with every default and derived value in force. */
+  readonly resolved: () => object;
+  /** Gives the router's configuration, every plugin and parameter in force, as YAML. */
+  readonly router: () => string;
   readonly decisions: ReadonlyMap<number, DecisionRecord>;
 }

@@ -26,8 +26,8 @@ export interface ResolvedScenario {
   readonly input: SimulationInput;
   /** What one replica of each pool costs and draws, in the pools' order. */
   readonly hardware: readonly (ReplicaHardware & { readonly accelerator: string })[];
-  /** The scenario again, as people write it, with every default and every derived value in force. */
-  readonly document: object;
+  /** Gives the scenario again, as people write it, with every default and every derived value in force. */
+  readonly document: () => object;
 }
 
 /**
@@ -57,7 +57,8 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
       ...(record ? { recordDecision: record } : {}),
     },
     hardware: pools.map(({ hardware }) => hardware),
-    document: resolvedDocument(loaded, pools),
+    // Takes the JSON Schema of a scenario, which costs as much as reading one.
+    document: () => resolvedDocument(loaded, pools),
   };
 }
 
