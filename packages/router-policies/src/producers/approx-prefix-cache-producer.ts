@@ -48,6 +48,8 @@ class ApproxPrefixCacheProducer implements Producer, Hooks {
   readonly #index = new ApproxPrefixIndex();
   readonly #prompt = new PromptBlocks();
   #blockSizeTokens: number;
+  /** Slots below this one have been in use. */
+  #slots = 0;
 
   constructor(given: Parameters, context: PluginContext) {
     this.#parameters = given;
@@ -69,11 +71,12 @@ class ApproxPrefixCacheProducer implements Producer, Hooks {
     this.#fill(request);
     match.blockSizeTokens = this.#blockSizeTokens;
     match.totalBlocks = prompt.length;
-    match.matchBlocks.fill(0);
+    const { matchBlocks } = match;
+    for (let slot = 0; slot < this.#slots; slot++) matchBlocks[slot] = 0;
     let from = 0;
     for (let p = 0; p < prompt.ends.length; p++) {
       const to = prompt.ends[p]!;
-      this.#index.match(prompt, from, to, match.matchBlocks);
+      this.#index.match(prompt, from, to, matchBlocks);
       from = to;
     }
   }
@@ -152,6 +155,7 @@ class ApproxPrefixCacheProducer implements Producer, Hooks {
   }
 
   #ensureSlot(slot: number): void {
+    if (slot >= this.#slots) this.#slots = slot + 1;
     if (slot < this.#match.matchBlocks.length) return;
     const wider = new Float64Array(Math.max(2 * this.#match.matchBlocks.length, slot + 1));
     wider.set(this.#match.matchBlocks);

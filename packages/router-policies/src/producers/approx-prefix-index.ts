@@ -94,14 +94,14 @@ export class ApproxPrefixIndex {
     for (let i = from; i < to; ) {
       const part = i * PART_WORDS;
       isMatched = isMatched && prompt.version === this.#version && parts[part + PART_RUN]! >= 0;
-      if (!isMatched && runs.findPart(prompt, i, to, run, runEnd) === 0) {
-        runs.addPart(prompt, i, to, run, run >= 0 && runEnd === runs.keysOf(run));
-      }
+      const isNew = !isMatched && runs.findPart(prompt, i, to, run, runEnd) === 0;
+      if (isNew) runs.addPart(prompt, i, to, run, run >= 0 && runEnd === runs.keysOf(run));
       run = parts[part + PART_RUN]!;
       const offset = parts[part + PART_OFFSET]!;
       const length = parts[part + PART_LENGTH]!;
       runEnd = offset + length;
-      this.#refresh(server, run, offset, runEnd);
+      if (isNew) this.#append(server, run, offset, runEnd);
+      else this.#refresh(server, run, offset, runEnd);
       i += length;
     }
   }
@@ -156,19 +156,24 @@ export class ApproxPrefixIndex {
         extents.renew(extent, at, end);
       } else {
         end = Math.min(to, heldFrom);
-        extents.append(server, run, at, end);
-        this.#sizeBlocks[server] = this.#sizeBlocks[server]! + end - at;
-        this.#evict(server);
+        this.#append(server, run, at, end);
       }
       at = end;
     }
+  }
+
+  /** Adds blocks that a server lacks, as its newest. */
+  #append(server: number, run: number, from: number, to: number): void {
+    this.#extents.append(server, run, from, to);
+    const sizeBlocks = this.#sizeBlocks[server]! + to - from;
+    this.#sizeBlocks[server] = sizeBlocks;
+    if (sizeBlocks > this.#capacityBlocks[server]!) this.#evict(server);
   }
 
   /** Drops a server's oldest blocks beyond its capacity. */
   #evict(server: number): void {
     const extents = this.#extents;
     let excess = this.#sizeBlocks[server]! - this.#capacityBlocks[server]!;
-    if (excess <= 0) return;
     this.#sizeBlocks[server] = this.#capacityBlocks[server]!;
     while (excess > 0) {
       const oldest = extents.oldest(server);

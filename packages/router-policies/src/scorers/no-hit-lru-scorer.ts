@@ -60,7 +60,7 @@ class NoHitLruScorer implements Scorer, Hooks {
     const count = endpoints.length;
     if (this.#anyHit(endpoints)) {
       this.#cold = undefined;
-      scores.fill(0.5, 0, count);
+      for (let i = 0; i < count; i++) scores[i] = 0.5;
       return;
     }
     // What the last profile that scored saw decides whether the choice is remembered.

@@ -115,9 +115,8 @@ export class KvCache {
     const row = this.#requests.row[slot]!;
     const streams = this.#streams;
     const entries = streams.entries(row);
-    const size = this.#blockSizeTokens;
     for (let index = 0; index < entries && this.hitBlocks < maxBlocks; index++) {
-      const end = Math.min(maxBlocks, Math.floor(streams.endTokens(row, index, entries) / size));
+      const end = index === entries - 1 ? maxBlocks : this.#blocksTo(row, index, entries, maxBlocks);
       if (end <= this.hitBlocks) continue;
       const segment = streams.segment(row, index, entries);
       this.#matchSegment(segment, end);
@@ -214,11 +213,10 @@ export class KvCache {
     const row = requests.row[slot]!;
     const streams = this.#streams;
     const entries = streams.entries(row);
-    const size = this.#blockSizeTokens;
     let leaf = requests.leaf[slot]!;
     let at = leaf === NONE ? 0 : this.#nodes[leaf + END]!;
     for (let index = 0; index < entries && at < blocks; index++) {
-      const end = Math.min(blocks, Math.floor(streams.endTokens(row, index, entries) / size));
+      const end = index === entries - 1 ? blocks : this.#blocksTo(row, index, entries, blocks);
       if (end <= at) continue;
       const segment = streams.segment(row, index, entries);
       while (at < end) {
@@ -229,11 +227,19 @@ export class KvCache {
     requests.leaf[slot] = leaf;
   }
 
+  /** Full blocks up to the end of an entry of the row's prompt, at most `limit`. */
+  #blocksTo(row: number, index: number, entries: number, limit: number): number {
+    const blocks = Math.floor(this.#streams.endTokens(row, index, entries) / this.#blockSizeTokens);
+    return blocks < limit ? blocks : limit;
+  }
+
   /** One node's worth of `extend`; returns the new leaf. */
   #extendBy(slot: number, leaf: number, segment: number, at: number, end: number): number {
     let nodes = this.#nodes;
-    let node = this.#segmentHead.get(segment);
     let last: number = NONE;
+    // The leaf ends at `at`: where it is of the segment, those before it need no look.
+    const isNext = leaf !== NONE && nodes[leaf + SEGMENT] === segment;
+    let node = isNext ? leaf : this.#segmentHead.get(segment);
     while (node !== NONE && nodes[node + END]! <= at) {
       last = node;
       node = nodes[node + NEXT_IN_SEGMENT]!;

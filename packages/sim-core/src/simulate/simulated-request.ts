@@ -52,19 +52,23 @@ export class SimulatedRequest implements InferenceRequest {
   }
 
   promptKeys(blockSizeTokens: number, withPartialBlock: boolean): BlockKeys {
-    let made = this.#made.find(
-      (keys) => keys.blockSizeTokens === blockSizeTokens && keys.withPartialBlock === withPartialBlock,
-    );
-    if (made === undefined) {
-      const none = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };
-      made = { blockSizeTokens, withPartialBlock, row: -1, partialBlock: -1, keys: none };
-      this.#made.push(made);
-    }
+    const made = this.#madeFor(blockSizeTokens, withPartialBlock);
     if (made.row !== this.#row) {
       made.row = this.#row;
       this.#make(made);
     }
     return made.keys;
+  }
+
+  #madeFor(blockSizeTokens: number, withPartialBlock: boolean): MadeKeys {
+    for (let i = 0; i < this.#made.length; i++) {
+      const made = this.#made[i]!;
+      if (made.blockSizeTokens === blockSizeTokens && made.withPartialBlock === withPartialBlock) return made;
+    }
+    const keys = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };
+    const made = { blockSizeTokens, withPartialBlock, row: -1, partialBlock: -1, keys };
+    this.#made.push(made);
+    return made;
   }
 
   #make(made: MadeKeys): void {
