@@ -50,12 +50,22 @@ export class Pair {
     const fakes = await Promise.all(
       indexes.map((index) => startFakeVllm({ name: `vllm-${index}`, host: `127.0.1.${index + 1}`, gauges })),
     );
-    const files = await EppFiles.create();
-    const endpoints: FileEndpoint[] = fakes.map(({ name, address }, index) => ({
+    const endpoints = fakes.map(({ name, address }, index) => ({
       name,
       address,
       labels: options.labels?.(index) ?? {},
     }));
+    return Pair.over(programs, config, endpoints, fakes);
+  }
+
+  /** Starts both over model servers that run already; those that are given as fakes end with the pair. */
+  static async over(
+    programs: readonly [EppProgram, EppProgram],
+    config: ConfigParts,
+    endpoints: readonly FileEndpoint[],
+    fakes: readonly FakeVllm[] = [],
+  ): Promise<Pair> {
+    const files = await EppFiles.create();
     await files.writeEndpoints(endpoints);
     const configFile = await files.writeConfig(pickerConfig(config, files.endpointsFile));
     const started = await Promise.allSettled(

@@ -22,8 +22,6 @@ export interface Comparison {
   readonly differing: number;
   /** How it was compared, or by which choice it differs: one sentence. */
   readonly note: string;
-  /** Cases that differ by a stated choice. */
-  readonly stated?: number;
 }
 
 export interface Section {
