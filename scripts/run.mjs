@@ -23,7 +23,10 @@ const TASKS = {
   demo: [node("packages/cli/src/main.ts", "demo")],
   test: [vitest("run", "--project=!*:long")],
   "test:long": [vitest("run", "--project=*:long")],
+  "test:oracle": [node("packages/epp/test/oracle/main.ts")],
   bench: [node("--expose-gc", "scripts/bench.ts")],
+  "bench:epp": [node("packages/epp/test/bench/main.ts")],
+  "soak:epp": [node("packages/epp/test/soak/main.ts")],
   check: [
     tsc("tsconfig.check.json"),
     // Again one by one: the cores compile without the types of any host.
