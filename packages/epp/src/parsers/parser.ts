@@ -15,13 +15,16 @@ export interface PromptSource {
 export type PromptPart =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "image"; readonly url: string; readonly width?: number; readonly height?: number }
-  | { readonly kind: "audio"; readonly bytes: number }
+  /** `content` is what stands for the sound in the prompt: its encoded data and format, or its URL. */
+  | { readonly kind: "audio"; readonly bytes: number; readonly content: string }
   | { readonly kind: "video"; readonly url: string };
 
 /** A request body, parsed. */
 export interface ParsedRequest {
-  /** Empty where the API names none. */
+  /** Empty where the body names none. */
   readonly model: string;
+  /** A body without a model is refused unless a header names one (400, `model not found in request body`). */
+  readonly modelRequired: boolean;
   readonly stream: boolean;
   readonly maxOutputTokens?: number;
   readonly cacheSalt?: string;
@@ -36,7 +39,7 @@ export interface ParsedRequest {
 export interface Parser {
   /** llm-d's type name. */
   readonly type: string;
-  /** Path suffixes that it claims, without a query; empty = the fallback. */
+  /** Path suffixes that it claims, without a query or a last slash; empty = the fallback. */
   readonly pathSuffixes: readonly string[];
   /** @throws RequestError 400 for a body that the API does not allow */
   parse(body: Uint8Array, path: string): ParsedRequest;

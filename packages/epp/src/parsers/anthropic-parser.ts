@@ -1,0 +1,138 @@
+import { goJson, goString } from "./go-json.ts";
+import { goKind, isObject, type Json, JsonFault, jsonObject } from "./json-body.ts";
+import { badRequest, maxOutputTokens, parsedJson, text } from "./parsed.ts";
+import type { ParsedRequest, Parser, PromptPart } from "./parser.ts";
+import { anthropicEventUsage, anthropicResponseUsage } from "./usage.ts";
+
+const MESSAGES = "messages";
+const COUNT_TOKENS = "messages/count_tokens";
+
+/** Bodies of the Anthropic API. */
+export const anthropicParser: Parser = {
+  type: "anthropic-parser",
+  pathSuffixes: [MESSAGES, COUNT_TOKENS],
+  parse(body, path): ParsedRequest {
+    if (path.endsWith(`/${COUNT_TOKENS}`)) return uncounted();
+    if (!path.endsWith(`/${MESSAGES}`)) throw badRequest(`unsupported API endpoint: ${path}`);
+    const json = objectOf(body);
+    const parts = messagesPrompt(json);
+    return parsedJson(json, { prompt: { prompts: [parts] }, ...maxOutputTokens(json.max_tokens) });
+  },
+  usageOfResponse: anthropicResponseUsage,
+  usageOfEvent: anthropicEventUsage,
+};
+
+/** Counting tokens: any endpoint will do, whatever the body is. */
+function uncounted(): ParsedRequest {
+  return { model: "", modelRequired: false, stream: false, prompt: undefined, skipResponse: true, json: undefined };
+}
+
+function objectOf(body: Uint8Array): Json {
+  try {
+    return jsonObject(body);
+  } catch (error) {
+    if (error instanceof JsonFault) throw badRequest(`error unmarshaling request body: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Tools, system and messages, with nothing in between. */
+function messagesPrompt({ tools, system, messages, cache_salt: cacheSalt }: Json): PromptPart[] {
+  const parts: PromptPart[] = [];
+  if (tools !== undefined && tools !== null) addTools(tools, parts);
+  if (system !== undefined && system !== null) addContent(system, parts);
+  if (messages !== undefined && messages !== null) addMessages(messages, parts);
+  if (typeof (cacheSalt ?? "") !== "string") throw wrongKind(cacheSalt, "MessagesRequest.cache_salt", "string");
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw badRequest("invalid messages request: must have at least one message");
+  }
+  return parts;
+}
+
+function addMessages(messages: unknown, parts: PromptPart[]): void {
+  if (!Array.isArray(messages)) {
+    throw wrongKind(messages, "MessagesRequest.messages", "[]requesthandling.AnthropicMessage");
+  }
+  for (const message of messages) {
+    if (message === null) continue;
+    if (!isObject(message)) throw wrongKind(message, "MessagesRequest.messages", "requesthandling.AnthropicMessage");
+    const { role, content } = message;
+    if (typeof role === "string") {
+      if (role !== "") parts.push(text(role));
+    } else if (role !== undefined && role !== null) {
+      throw wrongKind(role, "AnthropicMessage.messages.role", "string");
+    }
+    if (content !== undefined && content !== null) addContent(content, parts);
+  }
+}
+
+/** Of each tool what the model sees of it, in the order of upstream's record. */
+function addTools(tools: unknown, parts: PromptPart[]): void {
+  if (!Array.isArray(tools)) throw wrongKind(tools, "MessagesRequest.tools", "[]requesthandling.AnthropicTool");
+  const seen = tools.map((tool) => {
+    if (tool === null) return '{"name":""}';
+    if (!isObject(tool)) throw wrongKind(tool, "MessagesRequest.tools", "requesthandling.AnthropicTool");
+    const { name, description, input_schema: schema } = tool;
+    for (const [field, value] of [
+      ["name", name],
+      ["description", description],
+    ]) {
+      if (typeof (value ?? "") !== "string") throw wrongKind(value, `AnthropicTool.tools.${field}`, "string");
+    }
+    const fields = [`"name":${goString((name ?? "") as string)}`];
+    if (description) fields.push(`"description":${goString(description as string)}`);
+    if (schema !== undefined && schema !== null) fields.push(`"input_schema":${goJson(schema)}`);
+    return `{${fields.join(",")}}`;
+  });
+  if (seen.length > 0) parts.push(text(`[${seen.join(",")}]`));
+}
+
+/** A string, or content blocks. */
+function addContent(content: unknown, parts: PromptPart[]): void {
+  if (typeof content === "string") {
+    if (content !== "") parts.push(text(content));
+    return;
+  }
+  if (!Array.isArray(content)) throw contentRefused();
+  for (const block of content) if (block !== null) addBlock(block, parts);
+}
+
+function addBlock(block: unknown, parts: PromptPart[]): void {
+  if (!isObject(block)) throw contentRefused();
+  const { type, text: words, thinking, name, input, content, source } = block;
+  for (const value of [type, words, thinking, name, block.id, block.tool_use_id]) {
+    if (typeof (value ?? "") !== "string") throw contentRefused();
+  }
+  if (source !== undefined && source !== null && !isObject(source)) throw contentRefused();
+  const nested: PromptPart[] = [];
+  if (content !== undefined && content !== null) addContent(content, nested);
+  if (type === "text") parts.push(text((words ?? "") as string));
+  else if (type === "thinking") parts.push(text((thinking ?? "") as string));
+  else if (type === "tool_use") {
+    parts.push(text(`${name ?? ""}${input === undefined || input === null ? "" : goJson(input)}`));
+  } else if (type === "tool_result") parts.push(...nested);
+  else if (type === "image") parts.push({ kind: "image", url: imageUrl(source as Json | null | undefined) });
+}
+
+function imageUrl(source: Json | null | undefined): string {
+  const field = (name: string): string => {
+    const value = source?.[name] ?? "";
+    if (typeof value !== "string") throw contentRefused();
+    return value;
+  };
+  const [type, mediaType, data, url] = ["type", "media_type", "data", "url"].map(field);
+  return type === "base64" ? `data:${mediaType};base64,${data}` : url!;
+}
+
+function contentRefused(): Error {
+  return badRequest(
+    "error parsing messages request: anthropic content: must be a string or an array of content blocks",
+  );
+}
+
+/** In the words of Go's encoding/json, which are what upstream answers with. */
+function wrongKind(value: unknown, field: string, type: string): Error {
+  return badRequest(
+    `error parsing messages request: json: cannot unmarshal ${goKind(value)} into Go struct field ${field} of type ${type}`,
+  );
+}
