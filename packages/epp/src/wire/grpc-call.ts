@@ -43,8 +43,8 @@ export class ServerCall implements GrpcCall {
   #status: GrpcStatus | -1 = -1;
   #message = "";
   #finished = false;
-  /** Whether the peer has said that it sends no more. */
-  halfClosed = false;
+  #abandoned = false;
+  #halfClosed = false;
 
   constructor(stream: ServerHttp2Stream, host: CallHost) {
     this.#stream = stream;
@@ -52,9 +52,9 @@ export class ServerCall implements GrpcCall {
     this.#cutter = new MessageCutter(host.limits.maxRecvMessageBytes, (bytes) => this.#deliver(bytes));
   }
 
-  /** Whether the server has answered the call to its end. */
-  get finished(): boolean {
-    return this.#finished;
+  /** Whether the peer, not the server, has ended the stream before both sides were done. */
+  get resetByPeer(): boolean {
+    return !this.#abandoned && (!this.#finished || this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR);
   }
 
   open(method: GrpcMethod): void {
@@ -101,7 +101,7 @@ export class ServerCall implements GrpcCall {
   /** The peer sends no more, or has reset the stream, which is no half-close. */
   receivedEnd(): void {
     if (this.#stream.closed) return;
-    this.halfClosed = true;
+    this.#halfClosed = true;
     if (this.#status !== -1) return;
     this.#receiving = true;
     if (this.#cutter.partial) this.fail(GRPC_STATUS.internal, "the call ended within a message");
@@ -156,11 +156,12 @@ export class ServerCall implements GrpcCall {
 
   /** Once answered, a stream that the peer has not ended is reset without an error: nothing more is read from it. */
   letGo(): void {
-    if (!this.halfClosed && !this.#stream.closed) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+    if (!this.#halfClosed && !this.#stream.closed) this.#stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** Ends the call whatever its state: the peer is told with a reset. */
   abandon(): void {
+    this.#abandoned = true;
     this.#stream.close(constants.NGHTTP2_CANCEL);
   }
 
@@ -238,7 +239,7 @@ export class ServerCall implements GrpcCall {
 
   #answered(): void {
     this.#cutter.clear();
-    if (!this.halfClosed) this.#host.letGoLater(this);
+    if (!this.#halfClosed) this.#host.letGoLater(this);
   }
 }
 

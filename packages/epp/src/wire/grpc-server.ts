@@ -65,7 +65,7 @@ export interface GrpcServer {
   drain(timeoutMs: number): Promise<{ readonly abandoned: number }>;
   /** Ends every call at once. */
   close(): Promise<void>;
-  /** Certificates for connections from now on. */
+  /** Certificates for connections from now on; versions and suites stay unless they are given. */
   setTls(material: TlsMaterial): void;
 }
 
@@ -84,6 +84,7 @@ class Server implements GrpcServer, SessionHost {
   readonly #methods: ReadonlyMap<string, GrpcMethod>;
   readonly #server: Http2Server | Http2SecureServer;
   readonly #sessions = new Set<ServerSession>();
+  #tls: TlsMaterial | undefined;
   #latestSocket: Socket | undefined;
   #toFlush: ServerCall[] = [];
   #toLetGo: ServerCall[] = [];
@@ -95,6 +96,7 @@ class Server implements GrpcServer, SessionHost {
     this.#methods = new Map(options.methods.map((method) => [method.path, method]));
     const settings = http2Options(this.limits);
     const { tls } = options;
+    this.#tls = tls;
     this.#server = tls === undefined ? createServer(settings) : createSecureServer({ ...settings, ...tls });
     // A session begins within the event of its socket, behind this listener.
     const connected = tls === undefined ? "connection" : "secureConnection";
@@ -151,7 +153,8 @@ class Server implements GrpcServer, SessionHost {
 
   setTls(material: TlsMaterial): void {
     if (!("setSecureContext" in this.#server)) throw new Error("setTls: the server was created without TLS");
-    this.#server.setSecureContext({ ...material });
+    this.#tls = { ...this.#tls, ...material };
+    this.#server.setSecureContext(this.#tls);
   }
 
   method(path: string): GrpcMethod | undefined {

@@ -59,7 +59,7 @@ export class ServerSession implements CallHost {
 
   callClosed(call: ServerCall): void {
     this.#openCalls -= 1;
-    if (!call.halfClosed && !call.finished) this.#countReset();
+    if (call.resetByPeer) this.#countReset();
   }
 
   /**
