@@ -1,5 +1,5 @@
 import { FLOAT_ZERO } from "../kernel/float-zero.ts";
-import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
+import { eventKey, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { BlockGrowth } from "./block-growth.ts";
 import {
   type Engine,
@@ -57,6 +57,11 @@ export class Replica implements Engine {
   readonly counters: EngineCounters;
 
   readonly #profile: EngineProfile;
+  /** Of the profile, what every step asks for. */
+  readonly #maxNumSeqs: number;
+  readonly #maxNumBatchedTokens: number;
+  readonly #blockSizeTokens: number;
+  readonly #fcfs: boolean;
   readonly #stepTime: StepTimeModel;
   readonly #requests: RequestsInFlight;
   readonly #streams: PromptStreams;
@@ -117,6 +122,10 @@ export class Replica implements Engine {
   constructor(parts: EngineParts) {
     const { profile, requests } = parts;
     this.#profile = profile;
+    this.#maxNumSeqs = profile.maxNumSeqs;
+    this.#maxNumBatchedTokens = profile.maxNumBatchedTokens;
+    this.#blockSizeTokens = profile.blockSizeTokens;
+    this.#fcfs = profile.schedulingPolicy === "fcfs";
     this.#stepTime = parts.stepTime;
     this.#requests = requests;
     this.#streams = parts.streams;
@@ -151,7 +160,7 @@ export class Replica implements Engine {
   }
 
   get blockSizeTokens(): number {
-    return this.#profile.blockSizeTokens;
+    return this.#blockSizeTokens;
   }
 
   get totalBlocks(): number {
@@ -168,7 +177,7 @@ export class Replica implements Engine {
     if (!first) return;
     if (this.#mode === Mode.idle) {
       this.nextKey = eventKey(this.#requests.readyUs[slot]!, Phase.stepStart);
-    } else if (this.#mode === Mode.stretch && this.#running.length < this.#profile.maxNumSeqs) {
+    } else if (this.#mode === Mode.stretch && this.#running.length < this.#maxNumSeqs) {
       // It may be admitted when the step in progress ends; a stretch is cut there.
       const step = this.#clock.firstEndingFrom(this.#requests.readyUs[slot]!, this.#appliedSteps);
       if (step < this.#lastStep) {
@@ -183,7 +192,7 @@ export class Replica implements Engine {
   /** Puts the request on the waiting list; true when it is the new head. */
   #addWaiting(slot: number): boolean {
     const waiting = this.#waiting;
-    if (this.#profile.schedulingPolicy === "fcfs") {
+    if (this.#fcfs) {
       waiting.append(slot);
       return waiting.length === 1;
     }
@@ -210,8 +219,9 @@ export class Replica implements Engine {
 
   run(mayStart: boolean): void {
     this.#nowUs = keyTimeUs(this.nextKey);
-    if (keyPhase(this.nextKey) === Phase.stepEnd) {
-      if (this.#mode === Mode.stretch) this.#endStretch();
+    const mode = this.#mode;
+    if (mode === Mode.stretch || mode === Mode.step) {
+      if (mode === Mode.stretch) this.#endStretch();
       else this.#endStep();
       this.#mode = Mode.between;
       if (!mayStart) {
@@ -375,7 +385,7 @@ export class Replica implements Engine {
   #scheduleSimply(): boolean {
     const decoding = this.#decoding;
     const growth = decoding === 0 ? 0 : this.#growth.blocksAt(this.#decodeSteps);
-    let budget = this.#profile.maxNumBatchedTokens - decoding;
+    let budget = this.#maxNumBatchedTokens - decoding;
     const partial = this.#partial;
     let partialTokens = 0;
     let partialBlocks = 0;
@@ -419,7 +429,7 @@ export class Replica implements Engine {
   }
 
   #blocksBetween(fromTokens: number, toTokens: number): number {
-    const size = this.#profile.blockSizeTokens;
+    const size = this.#blockSizeTokens;
     return Math.ceil(toTokens / size) - Math.ceil(fromTokens / size);
   }
 
@@ -436,17 +446,18 @@ export class Replica implements Engine {
     if (computed + tokens === requests.numTokens[slot]) chunks.completing++;
     this.counters.prefillTokens += tokens;
     if (this.#streams.hasSegments) {
-      this.#cache.extend(slot, Math.floor((computed + tokens) / this.#profile.blockSizeTokens));
+      this.#cache.extend(slot, Math.floor((computed + tokens) / this.#blockSizeTokens));
     }
   }
 
   /** Admits waiting requests, strictly from the head, while budget, sequences and blocks last. */
   #admit(budgetTokens: number): void {
-    const { maxNumSeqs, blockSizeTokens, longPrefillTokenThreshold, enableChunkedPrefill } = this.#profile;
+    const { longPrefillTokenThreshold, enableChunkedPrefill } = this.#profile;
+    const blockSizeTokens = this.#blockSizeTokens;
     const requests = this.#requests;
     const cache = this.#cache;
     let budget = budgetTokens;
-    while (budget > 0 && this.#waiting.length > 0 && this.#running.length < maxNumSeqs) {
+    while (budget > 0 && this.#waiting.length > 0 && this.#running.length < this.#maxNumSeqs) {
       const slot = this.#waiting.first;
       if (requests.readyUs[slot]! > this.#nowUs) return;
       const numTokens = requests.numTokens[slot]!;
@@ -492,9 +503,9 @@ export class Replica implements Engine {
   /** Schedules a step by walking the running list, with preemption and starvation. */
   #scheduleWalking(): void {
     const requests = this.#requests;
-    const { maxNumBatchedTokens, longPrefillTokenThreshold } = this.#profile;
+    const { longPrefillTokenThreshold } = this.#profile;
     const step = this.counters.steps;
-    let budget = maxNumBatchedTokens;
+    let budget = this.#maxNumBatchedTokens;
     let preempted = false;
     let at = this.#running.first;
     while (at !== NONE && budget > 0) {
@@ -530,7 +541,7 @@ export class Replica implements Engine {
 
   /** Who is preempted next: the last of the list, or under priority the highest (priority, arrival). */
   #victim(): number {
-    if (this.#profile.schedulingPolicy === "fcfs") return this.#running.last;
+    if (this.#fcfs) return this.#running.last;
     const { priority, next } = this.#requests;
     let victim = this.#running.first;
     for (let at = next[victim]!; at !== NONE; at = next[at]!) {
@@ -586,7 +597,7 @@ export class Replica implements Engine {
     requests.computedTokens[slot] = 0;
     requests.state[slot] = RequestState.waiting;
     this.#running.remove(slot);
-    if (this.#profile.schedulingPolicy === "fcfs") this.#waiting.prepend(slot);
+    if (this.#fcfs) this.#waiting.prepend(slot);
     else this.#addWaiting(slot);
     this.#setChanged = true;
     this.counters.preemptions++;
@@ -642,7 +653,7 @@ export class Replica implements Engine {
     );
     let last = applied + ahead;
     const head = this.#waiting.first;
-    if (head !== NONE && this.#running.length < this.#profile.maxNumSeqs) {
+    if (head !== NONE && this.#running.length < this.#maxNumSeqs) {
       // Who was not admitted for want of blocks waits for the next finish: blocks only get fewer until then.
       const readyUs = this.#requests.readyUs[head]!;
       if (readyUs > this.#nowUs) last = Math.min(last, this.#clock.firstEndingFrom(readyUs, applied));
@@ -656,7 +667,7 @@ export class Replica implements Engine {
   }
 
   #stepsToFullBlock(slot: number): number {
-    const size = this.#profile.blockSizeTokens;
+    const size = this.#blockSizeTokens;
     return size - ((this.#requests.computedTokens[slot]! + this.#decodeSteps) % size);
   }
 
@@ -721,7 +732,7 @@ export class Replica implements Engine {
   #waitingBy(timeUs: number): number {
     const { readyUs, previous } = this.#requests;
     let count = this.#waiting.length;
-    if (this.#profile.schedulingPolicy === "fcfs") {
+    if (this.#fcfs) {
       for (let slot = this.#waiting.last; slot !== NONE && readyUs[slot]! > timeUs; slot = previous[slot]!) count--;
       return count;
     }

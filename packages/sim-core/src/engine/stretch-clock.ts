@@ -19,6 +19,8 @@ export class StretchClock {
   #sumBeforeUs = FLOAT_ZERO;
   #piece = 0;
   #pieceSteps: number = Infinity;
+  /** The last step of the piece. */
+  #pieceEnd: number = Infinity;
   #pieceFirstUs = FLOAT_ZERO;
   #pieceSlopeUs = FLOAT_ZERO;
 
@@ -51,11 +53,13 @@ export class StretchClock {
     this.#pieceSlopeUs = slopePerToken * this.#seqs;
     // Steps whose context is at or below the piece's upper knot; the last piece goes on for ever.
     this.#pieceSteps = piece + 2 >= contextTokens.length ? Infinity : Math.floor((toTokens - context) / this.#seqs) + 1;
+    this.#pieceEnd = this.#stepsBefore + this.#pieceSteps;
   }
 
+  /** Makes the piece of `step` current; nearly always it is, which callers see for themselves. */
   #seek(step: number): void {
     if (step <= this.#stepsBefore) this.#restart();
-    while (step > this.#stepsBefore + this.#pieceSteps) {
+    while (step > this.#pieceEnd) {
       const steps = this.#pieceSteps;
       this.#sumBeforeUs += steps * this.#pieceFirstUs + (this.#pieceSlopeUs * steps * (steps - 1)) / 2;
       this.#stepsBefore += steps;
@@ -69,14 +73,14 @@ export class StretchClock {
 
   /** Duration of step `step`, before rounding. */
   stepUs(step: number): number {
-    this.#seek(step);
+    if (step <= this.#stepsBefore || step > this.#pieceEnd) this.#seek(step);
     return this.#pieceFirstUs + this.#pieceSlopeUs * (step - this.#stepsBefore - 1);
   }
 
   /** When step `step` ends; the anchor for 0. */
   endOfUs(step: number): number {
     if (step <= 0) return this.#anchorUs;
-    this.#seek(step);
+    if (step <= this.#stepsBefore || step > this.#pieceEnd) this.#seek(step);
     const steps = step - this.#stepsBefore;
     const sumUs = this.#sumBeforeUs + steps * this.#pieceFirstUs + (this.#pieceSlopeUs * steps * (steps - 1)) / 2;
     return this.#anchorUs + Math.round(sumUs);

@@ -10,6 +10,9 @@ const NONE = -1;
  */
 export class Arrivals {
   readonly #workload: Workload;
+  /** Of the workload, what every arrival asks for. */
+  readonly #arrivalUs: Float64Array;
+  readonly #count: number;
   readonly #stages: readonly WorkloadStage[];
   /** Rows released by each row, as linked lists; undefined for an open loop. */
   readonly #firstReleased: Int32Array | undefined;
@@ -38,6 +41,8 @@ export class Arrivals {
     this.#workload = workload;
     this.reactsToEnds = workload.releasedBy !== undefined || workload.stages !== undefined;
     const { arrivalUs } = workload;
+    this.#arrivalUs = arrivalUs;
+    this.#count = workload.count;
     this.reactsAtOnce =
       workload.stages !== undefined ||
       (workload.releasedBy?.some((releasing, row) => releasing !== NONE && arrivalUs[row]! < 1) ?? false);
@@ -104,9 +109,9 @@ export class Arrivals {
   take(): void {
     if (!this.reactsToEnds) {
       const next = ++this.#next;
-      const { arrivalUs, count } = this.#workload;
-      this.nextRow = next < count ? next : NONE;
-      this.nextUs = next < count ? arrivalUs[next]! : Infinity;
+      const more = next < this.#count;
+      this.nextRow = more ? next : NONE;
+      this.nextUs = more ? this.#arrivalUs[next]! : Infinity;
       return;
     }
     if (this.nextRow === this.#next) {

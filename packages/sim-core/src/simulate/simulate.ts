@@ -40,6 +40,7 @@ interface Member {
   readonly log: KvEventLog;
   /** Longest prompt and output together: what the model takes, or all KV blocks of the replica hold. */
   readonly maxTokens: number;
+  readonly requestOverheadUs: number;
 }
 
 class Simulation implements EngineListener {
@@ -119,12 +120,16 @@ class Simulation implements EngineListener {
     });
     const capacityTokens = (pool.numGpuBlocks - 1) * pool.profile.blockSizeTokens;
     const maxTokens = Math.min(pool.profile.maxModelLenTokens, capacityTokens);
-    this.#members.push({ engine, pool, endpoint, log, maxTokens });
+    const { requestOverheadUs } = pool.profile;
+    this.#members.push({ engine, pool, endpoint, log, maxTokens, requestOverheadUs });
     this.#engines.push(engine);
   }
 
   run(): SimulationResult {
     const tree = this.#tree;
+    const engines = this.#engines;
+    const series = this.#series;
+    const scraper = this.#scraper;
     const arrivals = this.#arrivals;
     const reacts = arrivals.reactsAtOnce;
     let events = 0;
@@ -137,17 +142,17 @@ class Simulation implements EngineListener {
       if (engineKey < arrivalKey) {
         const member = tree.first;
         const nowUs = keyTimeUs(engineKey);
-        this.#series?.sampleUntil(nowUs);
-        this.#scraper?.keep(member, nowUs);
+        series?.sampleUntil(nowUs);
+        scraper?.keep(member, nowUs);
         this.#nowUs = nowUs;
-        const engine = this.#engines[member]!;
+        const engine = engines[member]!;
         // Unless an end can cause an arrival at once, only one that is due can come between this step and the next.
         engine.run(!reacts && arrivalUs > nowUs);
         tree.set(member, engine.nextKey);
       } else if (arrivalUs === Infinity) {
         break;
       } else {
-        this.#series?.sampleUntil(arrivalUs);
+        series?.sampleUntil(arrivalUs);
         this.#nowUs = arrivalUs;
         const row = arrivals.nextRow;
         arrivals.take();
@@ -192,20 +197,22 @@ class Simulation implements EngineListener {
     const { workload } = this.#input;
     const { maxTokens } = member;
     const promptTokens = workload.promptTokens[row]!;
-    this.#columns.replica[row] = index;
+    const columns = this.#columns;
+    columns.replica[row] = index;
     if (promptTokens >= maxTokens) {
-      this.#columns.outcome[row] = Outcome.refusedTooLong;
+      columns.outcome[row] = Outcome.refusedTooLong;
       if (this.#tellEnded) this.#router.responseEnded(ticket, this.#nowUs);
       this.#leave(row);
       return;
     }
     const outputTokens = Math.min(workload.outputTokens[row]!, maxTokens - promptTokens);
-    this.#columns.outputTokens[row] = outputTokens;
-    const slot = this.#requests.allocate(row, promptTokens, outputTokens);
-    this.#requests.ticket[slot] = ticket;
-    this.#requests.priority[slot] = workload.classes === undefined ? 0 : -this.#request.priority;
+    columns.outputTokens[row] = outputTokens;
+    const requests = this.#requests;
+    const slot = requests.allocate(row, promptTokens, outputTokens);
+    requests.ticket[slot] = ticket;
+    requests.priority[slot] = workload.classes === undefined ? 0 : -this.#request.priority;
+    requests.readyUs[slot] = this.#nowUs + member.requestOverheadUs;
     const { engine } = member;
-    this.#requests.readyUs[slot] = this.#nowUs + member.pool.profile.requestOverheadUs;
     engine.enqueue(slot);
     this.#tree.set(index, engine.nextKey);
   }
@@ -216,12 +223,15 @@ class Simulation implements EngineListener {
   }
 
   scheduled(slot: number, cachedTokens: number): void {
-    const row = this.#requests.row[slot]!;
-    if (!Number.isNaN(this.#columns.scheduledUs[row]!)) return;
-    this.#columns.scheduledUs[row] = this.#nowUs;
-    this.#columns.cachedTokens[row] = cachedTokens;
-    const replica = this.#columns.replica[row]!;
-    this.#promptTokens[replica]! += this.#requests.promptTokens[slot]!;
+    const requests = this.#requests;
+    const columns = this.#columns;
+    const row = requests.row[slot]!;
+    if (!Number.isNaN(columns.scheduledUs[row]!)) return;
+    columns.scheduledUs[row] = this.#nowUs;
+    const replica = columns.replica[row]!;
+    this.#promptTokens[replica]! += requests.promptTokens[slot]!;
+    if (cachedTokens === 0) return;
+    columns.cachedTokens[row] = cachedTokens;
     this.#cachedTokens[replica]! += cachedTokens;
   }
 
@@ -237,12 +247,14 @@ class Simulation implements EngineListener {
 
   finished(slot: number): void {
     const nowUs = this.#nowUs;
-    const row = this.#requests.row[slot]!;
-    this.#columns.finishUs[row] = nowUs;
-    this.#columns.outcome[row] = Outcome.completed;
-    this.#completed[this.#columns.replica[row]!]!++;
-    if (this.#tellEnded) this.#router.responseEnded(this.#requests.ticket[slot]!, nowUs);
-    this.#requests.release(slot);
+    const requests = this.#requests;
+    const columns = this.#columns;
+    const row = requests.row[slot]!;
+    columns.finishUs[row] = nowUs;
+    columns.outcome[row] = Outcome.completed;
+    this.#completed[columns.replica[row]!]!++;
+    if (this.#tellEnded) this.#router.responseEnded(requests.ticket[slot]!, nowUs);
+    requests.release(slot);
     this.#leave(row);
   }
 
