@@ -25,6 +25,7 @@ export function createProgram(
       "\nExit codes: 0 pass, 1 crash, 2 bad usage or input, 130 interrupted with partial results written",
     )
     .showHelpAfterError("(windtunnel --help lists the commands)")
+    .enablePositionalOptions()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .exitOverride();
   const begin =
@@ -61,6 +62,13 @@ export function createProgram(
     .command("init [directory]")
     .description("Writes an example scenario and router configuration")
     .action(begin("init"));
+  program
+    .command("epp [flags...]")
+    .description("Runs the production Endpoint Picker, with llm-d's flags (epp --help); epp demo tries it on loopback")
+    .allowUnknownOption()
+    .helpOption(false)
+    .passThroughOptions()
+    .action(begin("epp"));
   return program;
 }
 

@@ -2,7 +2,15 @@ import { ExitCode } from "../exit-code.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Errors that are the input's or the user's: their message is the whole answer. */
-const INPUT_ERRORS = new Set(["UsageError", "ScenarioError", "TraceError", "PolicyError"]);
+const INPUT_ERRORS = new Set([
+  "UsageError",
+  "ScenarioError",
+  "TraceError",
+  "PolicyError",
+  "OptionsError",
+  "PoolError",
+  "TlsError",
+]);
 
 /** Says what went wrong on stderr and which exit code that is. */
 export function reportError(error: unknown, terminal: Pick<Terminal, "err" | "env">): ExitCode {

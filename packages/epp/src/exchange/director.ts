@@ -1,0 +1,135 @@
+import type { RandomSource } from "@windtunnel/router-policies";
+import type { ArrivedRequest } from "../host/arrived-request.ts";
+import type { Flight } from "../host/flight.ts";
+import type { LiveRouter } from "../host/live-router.ts";
+import type { ParsedRequest, Parser } from "../parsers/parser.ts";
+import { parserFor } from "../parsers/parser-for.ts";
+import { withModel } from "../parsers/with-model.ts";
+import type { PoolState } from "../pool/pool-state.ts";
+import type { PromptTokens, Tokenizer } from "../tokens/prompt-tokens.ts";
+import { rewriteTarget } from "./model-rewrite.ts";
+import { RequestError } from "./request-error.ts";
+import type { RequestHeaders } from "./request-headers.ts";
+
+const DEFAULT_FLOW = "default-flow";
+
+/** A request that the director has routed. */
+export interface Routed {
+  readonly flight: Flight;
+  readonly parser: Parser | undefined;
+  readonly parsed: ParsedRequest | undefined;
+  /** What goes to the model server. */
+  readonly body: Uint8Array;
+}
+
+export interface Incoming {
+  readonly id: string;
+  readonly headers: RequestHeaders;
+  readonly subset: readonly string[] | undefined;
+  readonly receivedAtUs: number;
+}
+
+export interface DirectorParts {
+  readonly live: LiveRouter;
+  readonly pool: PoolState;
+  /** Type names of the configured parsers, in order. */
+  readonly parsers: readonly string[];
+  readonly tokenizer: Tokenizer;
+  readonly random: RandomSource;
+  readonly modelRewritten?: (rewrite: string, model: string, target: string) => void;
+}
+
+/**
+ * Turns a request into what the router knows of it, and asks the router. Order of work as upstream's director: parser,
+ * model rewrite, objective, fairness, tokens, router (llm-d-router, `requestcontrol/director.go`).
+ */
+export class Director {
+  readonly #parts: DirectorParts;
+
+  constructor(parts: DirectorParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Routes a request with a body; at once, unless its tokens come from elsewhere.
+   *
+   * @param abandoned whether the client has gone meanwhile: nothing is routed then
+   * @throws RequestError
+   */
+  direct(incoming: Incoming, body: Uint8Array, abandoned: () => boolean): Routed | Promise<Routed | undefined> {
+    const { headers } = incoming;
+    const parser = parserFor(this.#parts.parsers, headers.path);
+    const parsed = parser.parse(body, headers.path);
+    if (parsed.json !== undefined && parsed.model === "")
+      throw new RequestError(400, "model not found in request body");
+    const targetModel = this.#targetModel(parsed.model, headers);
+    const sent = targetModel === parsed.model ? body : withModel(parsed, body, targetModel);
+    const tokens = this.#parts.tokenizer.tokens(parsed, targetModel, sent);
+    const decide = (ready: PromptTokens): Routed => {
+      const request = this.#request(incoming, parsed, targetModel, ready, body.length);
+      return { flight: this.#flight(this.#parts.live.arrived(request)), parser, parsed, body: sent };
+    };
+    if (!(tokens instanceof Promise)) return decide(tokens);
+    return tokens.then((ready) => (abandoned() ? undefined : decide(ready)));
+  }
+
+  /** Routes a request without a body. @throws RequestError */
+  directWithoutBody(incoming: Incoming): Routed {
+    const request = this.#request(incoming, undefined, "", NO_TOKENS, 0);
+    const flight = this.#flight(this.#parts.live.arrivedWithoutBody(request));
+    return { flight, parser: undefined, parsed: undefined, body: new Uint8Array() };
+  }
+
+  #targetModel(model: string, headers: RequestHeaders): string {
+    const asked = headers.control("modelRewrite") || model;
+    const found = this.#parts.pool.rewriteRuleOf(asked);
+    if (found === undefined) return asked;
+    const target = rewriteTarget(found.rule, this.#parts.random) ?? asked;
+    this.#parts.modelRewritten?.(found.rewrite, asked, target);
+    return target;
+  }
+
+  #request(
+    incoming: Incoming,
+    parsed: ParsedRequest | undefined,
+    targetModel: string,
+    tokens: PromptTokens,
+    bodyBytes: number,
+  ): ArrivedRequest {
+    const { id, headers, subset, receivedAtUs } = incoming;
+    const objective = headers.control("objective");
+    const ttftSloMs = headers.controlNumber("ttftSloMs");
+    const tpotSloMs = headers.controlNumber("tpotSloMs");
+    return {
+      id,
+      path: headers.path,
+      model: parsed?.model ?? "",
+      targetModel,
+      streaming: parsed?.stream ?? false,
+      bodyBytes,
+      promptTokens: tokens.promptTokens,
+      promptCount: tokens.promptCount,
+      priority: this.#parts.pool.priorityOf(objective),
+      fairnessId: headers.control("fairnessId") || DEFAULT_FLOW,
+      receivedAtUs,
+      ...(parsed?.maxOutputTokens === undefined ? {} : { maxOutputTokens: parsed.maxOutputTokens }),
+      ...(objective === undefined ? {} : { objective }),
+      ...(ttftSloMs === undefined ? {} : { ttftSloMs }),
+      ...(tpotSloMs === undefined ? {} : { tpotSloMs }),
+      ...(subset === undefined ? {} : { subset }),
+      ...(headers.onlyIfCached ? { onlyIfCached: true } : {}),
+      header: (name) => headers.get(name),
+      promptKeys: (blockSizeTokens, withPartialBlock, prompt = 0) =>
+        tokens.keys(blockSizeTokens, withPartialBlock, prompt),
+    };
+  }
+
+  #flight(answer: ReturnType<LiveRouter["arrived"]>): Flight {
+    if ("flight" in answer) return answer.flight;
+    const { status, message, reason } = answer.refusal;
+    throw new RequestError(status, message, reason);
+  }
+}
+
+const NO_KEYS = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };
+const NO_TOKENS: PromptTokens = { promptTokens: 0, promptCount: 0, keys: () => NO_KEYS };

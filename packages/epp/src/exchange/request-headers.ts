@@ -1,0 +1,50 @@
+import type { HeaderMap } from "../wire/ext-proc.ts";
+import { CONTROL_HEADERS } from "./control-headers.ts";
+
+/** The headers of one request, by lower-case name; of a repeated one the last counts. */
+export class RequestHeaders {
+  readonly #values = new Map<string, string>();
+
+  constructor(headers: HeaderMap | undefined) {
+    for (const { key, value, rawValue } of headers?.headers ?? []) {
+      const text = rawValue !== undefined && rawValue.length > 0 ? latin1(rawValue) : (value ?? "");
+      this.#values.set(key.toLowerCase(), text);
+    }
+  }
+
+  get(name: string): string | undefined {
+    return this.#values.get(name);
+  }
+
+  control(name: keyof typeof CONTROL_HEADERS): string | undefined {
+    const [newer, older] = CONTROL_HEADERS[name];
+    return this.#values.get(newer) ?? this.#values.get(older);
+  }
+
+  /** A control header as a number; undefined when absent or no finite number above 0. */
+  controlNumber(name: keyof typeof CONTROL_HEADERS): number | undefined {
+    const value = Number(this.control(name) || Number.NaN);
+    return value > 0 && value < Number.POSITIVE_INFINITY ? value : undefined;
+  }
+
+  /** The path that picks the parser, without its query (llm-d-router, `pkg/epp/handlers/parsers.go`). */
+  get path(): string {
+    for (const name of PATH_HEADERS) {
+      const path = this.#values.get(name);
+      if (path) return path.split("?", 1)[0]!;
+    }
+    return "/v1/completions";
+  }
+
+  /** Whether the client wants an answer only from a cached prefix: `Prefer: if-available`. */
+  get onlyIfCached(): boolean {
+    const prefer = this.#values.get("prefer");
+    return prefer?.split(",").some((item) => item.split(";", 1)[0]!.trim().toLowerCase() === "if-available") ?? false;
+  }
+}
+
+const PATH_HEADERS = [":path", "x-original-path", "x-forwarded-path"];
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
