@@ -3,7 +3,7 @@
 import { blisNsPerRequest, oursNsPerRequest } from "./blis.ts";
 import { runCase, saturatedRatePerPod } from "./cases.ts";
 import { decisionRecordsOff } from "./decisions-off.ts";
-import { firstResultMs } from "./first-result.ts";
+import { firstResults } from "./first-result.ts";
 import { runMooncake } from "./mooncake.ts";
 
 const [mode, text = "{}"] = process.argv.slice(2);
@@ -13,7 +13,7 @@ const modes: Record<string, () => unknown> = {
   saturate: () => saturatedRatePerPod(spec),
   mooncake: () => runMooncake() ?? null,
   decisionsOff: () => decisionRecordsOff(spec.pairs),
-  firstResult: () => firstResultMs(spec.runs),
+  firstResults: () => firstResults(spec.runs),
   ours: () => oursNsPerRequest(),
   blis: () => blisNsPerRequest(spec.program, spec.fastest),
 };
