@@ -21,6 +21,7 @@ export { type Endpoint, type EndpointFacts, type EndpointMetrics, NEVER_SCRAPED_
 export * from "./framework/plugin.ts";
 export type { RandomSource } from "./framework/random.ts";
 export type { InferenceRequest } from "./framework/request.ts";
+export { durationUs, quantity } from "./framework/units.ts";
 export { type ParameterRow, type PluginRow, pluginTable } from "./plugin-table.ts";
 export { builtPlugins, type PluginType, pluginType, pluginTypeNames, pluginTypes } from "./registry.ts";
 export type { HostEndpoint } from "./router/endpoint-pool.ts";

@@ -5,7 +5,8 @@ import { importsOf, PACKAGES, type PackageName, resolved, sourceFiles } from "..
 const ALLOWED: Readonly<Record<PackageName, readonly string[]>> = {
   "router-policies": [],
   "sim-core": ["@windtunnel/router-policies"],
-  cli: ["@windtunnel/router-policies", "@windtunnel/sim-core"],
+  epp: ["@windtunnel/router-policies"],
+  cli: ["@windtunnel/router-policies", "@windtunnel/sim-core", "@windtunnel/epp"],
 };
 
 /** Folders of the simulator, left to right: at run time, none imports one to its right. Equal rank: either way. */
@@ -73,6 +74,21 @@ describe("packages", () => {
       expect(wrong).toEqual([]);
     });
   }
+
+  test("the command loads the Endpoint Picker only when it is asked for", () => {
+    const ways = sourceFiles("cli").flatMap(({ path, text }) =>
+      importsOf(text)
+        .filter(({ specifier, typeOnly }) => specifier === "@windtunnel/epp" && !typeOnly)
+        .map(() => path),
+    );
+    expect(ways.length).toBeGreaterThan(0);
+    expect(ways.filter((path) => !path.startsWith("commands/"))).toEqual([]);
+    // Commands themselves are loaded when asked for.
+    const eager = sourceFiles("cli").flatMap(({ path, text }) =>
+      [...text.matchAll(/^import (?!type).*"\.\/(?:commands\/)?epp\.ts"/gm)].map(() => path),
+    );
+    expect(eager).toEqual([]);
+  });
 
   test("the cores import nothing of Node", () => {
     const wrong = (["router-policies", "sim-core"] as const).flatMap((name) =>

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 /** The repository's root. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "..");
 
-export const PACKAGES = ["router-policies", "sim-core", "cli"] as const;
+export const PACKAGES = ["router-policies", "sim-core", "epp", "cli"] as const;
 export type PackageName = (typeof PACKAGES)[number];
 
 export interface SourceFile {

@@ -55,13 +55,13 @@ export function eppOptions(
   for (const flag of EPP_FLAGS) {
     const texts = given.get(flag.name) ?? defaultsOf(flag, environment);
     if (flag.repeated) values.set(flag.name, texts);
-    else if (texts.length > 0) values.set(flag.name, valueOf(flag, texts.at(-1)!));
+    else if (texts.length > 0) values.set(flag.name, flagValue(flag, texts.at(-1)!));
   }
   return check(new EppOptions(values));
 }
 
 function defaultsOf(flag: EppFlag, environment: Readonly<Record<string, string | undefined>>): string[] {
-  const fromEnvironment = flag.name === "bind-address" ? environment["WINDTUNNEL_EPP_BIND_ADDRESS"] : undefined;
+  const fromEnvironment = flag.name === "bind-address" ? environment.WINDTUNNEL_EPP_BIND_ADDRESS : undefined;
   const text = fromEnvironment || flag.default;
   return text === undefined ? [] : [text];
 }
@@ -101,7 +101,7 @@ function checkKnown(argument: string): string {
   throw new OptionsError(`unknown flag --${name}${near === undefined ? "" : ` (did you mean --${near}?)`}`);
 }
 
-function valueOf({ name, kind }: EppFlag, text: string): FlagValues[FlagKind] {
+function flagValue({ name, kind }: EppFlag, text: string): FlagValues[FlagKind] {
   const wrong = (allowed: string) => new OptionsError(`--${name}: "${text}" is not ${allowed}`);
   if (kind === "text") return text;
   if (kind === "list")
