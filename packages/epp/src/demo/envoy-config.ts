@@ -1,8 +1,15 @@
 import { stringify } from "yaml";
 
+/** An Endpoint Picker on 127.0.0.1. */
+export interface EppAddress {
+  readonly port: number;
+  /** Where its health is asked for; without one it counts as healthy. */
+  readonly healthPort?: number;
+}
+
 export interface EnvoyConfigOptions {
-  /** Port of the Endpoint Picker on 127.0.0.1. */
-  readonly eppPort: number;
+  /** One, or several of which one may drain while another takes over. */
+  readonly epps: readonly EppAddress[];
   /** Port of the gateway on 127.0.0.1; 0 = any free one. */
   readonly listenerPort: number;
   readonly adminPort: number;
@@ -21,6 +28,14 @@ const TYPE = "type.googleapis.com/";
 const DESTINATION = "x-gateway-destination-endpoint";
 const SERVED = "x-gateway-destination-endpoint-served";
 const MANY = { max_connections: 40000, max_pending_requests: 40000, max_requests: 40000 };
+/** Quick, so that a draining Endpoint Picker gets no new requests soon after it says so. */
+const EPP_HEALTH_CHECK = {
+  timeout: "1s",
+  interval: "0.25s",
+  unhealthy_threshold: 1,
+  healthy_threshold: 1,
+  grpc_health_check: { service_name: "envoy.service.ext_proc.v3.ExternalProcessor" },
+};
 const WINDOWS = { initial_stream_window_size: 65536, initial_connection_window_size: 1048576 };
 
 /**
@@ -151,7 +166,7 @@ function overrideHostPolicy(): object {
   };
 }
 
-function eppCluster({ eppPort, eppTls }: EnvoyConfigOptions): object {
+function eppCluster({ epps, eppTls }: EnvoyConfigOptions): object {
   const tls = {
     name: "envoy.transport_sockets.tls",
     typed_config: {
@@ -159,6 +174,10 @@ function eppCluster({ eppPort, eppTls }: EnvoyConfigOptions): object {
       common_tls_context: { alpn_protocols: ["h2"] },
     },
   };
+  const endpoints = epps.map(({ port, healthPort }) => {
+    const health = healthPort === undefined ? {} : { health_check_config: { port_value: healthPort } };
+    return { endpoint: { address: address("127.0.0.1", port), ...health } };
+  });
   return {
     name: "ext_proc",
     type: "STATIC",
@@ -166,7 +185,8 @@ function eppCluster({ eppPort, eppTls }: EnvoyConfigOptions): object {
     lb_policy: "LEAST_REQUEST",
     circuit_breakers: { thresholds: [{ ...MANY, max_retries: 1024 }] },
     typed_extension_protocol_options: httpProtocol({ http2_protocol_options: WINDOWS }),
-    load_assignment: assignment("ext_proc", [`127.0.0.1:${eppPort}`]),
+    load_assignment: { cluster_name: "ext_proc", endpoints: [{ lb_endpoints: endpoints }] },
+    ...(epps.some(({ healthPort }) => healthPort !== undefined) ? { health_checks: [EPP_HEALTH_CHECK] } : {}),
     ...(eppTls ? { transport_socket: tls } : {}),
   };
 }

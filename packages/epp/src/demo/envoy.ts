@@ -2,10 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ChildProgram } from "./child-program.ts";
-import { type EnvoyConfigOptions, envoyConfig } from "./envoy-config.ts";
+import { type EnvoyConfigOptions, type EppAddress, envoyConfig } from "./envoy-config.ts";
 
-export interface EnvoyOptions extends Partial<Omit<EnvoyConfigOptions, "eppPort">> {
-  readonly eppPort: number;
+export interface EnvoyOptions extends Partial<EnvoyConfigOptions> {
+  /** Port of the only Endpoint Picker, where `epps` does not name several. */
+  readonly eppPort?: number;
   /** Path of the binary. */
   readonly binary: string;
   /** Worker threads. */
@@ -34,7 +35,15 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const directory = await mkdtemp(join(tmpdir(), "windtunnel-envoy-"));
   const configFile = join(directory, "envoy.yaml");
   const adminFile = join(directory, "admin");
-  const config = envoyConfig({ listenerPort: 0, adminPort: 0, failureModeAllow: false, eppTls: false, ...options });
+  const epps: readonly EppAddress[] = options.eppPort === undefined ? [] : [{ port: options.eppPort }];
+  const config = envoyConfig({
+    epps,
+    listenerPort: 0,
+    adminPort: 0,
+    failureModeAllow: false,
+    eppTls: false,
+    ...options,
+  });
   await writeFile(configFile, config);
   const args = ["-c", configFile, "--concurrency", String(options.concurrency ?? 2), "--log-level", "warn"];
   // Without a base id of its own, a second Envoy on the machine would not start.

@@ -1,5 +1,5 @@
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from "@grpc/grpc-js";
@@ -110,7 +110,7 @@ export async function startEpp(epp: EppProgram, options: EppOptions): Promise<Ru
   const args = [...epp.args, ...basics, ...ports, ...(options.flags ?? [])];
   const program = new ChildProgram(epp.command, args, options.env === undefined ? {} : { env: options.env });
   try {
-    await program.until("serving", () => serving(healthPort!), READY_WITHIN_MS);
+    await program.until("serving", () => serving(healthPort!, grpcPort), READY_WITHIN_MS);
   } catch (error) {
     await program.stop("SIGKILL");
     throw error;
@@ -147,8 +147,17 @@ export function healthStatus(port: number, service: string): Promise<number> {
   });
 }
 
-async function serving(healthPort: number): Promise<true | undefined> {
-  return (await healthStatus(healthPort, EXT_PROC)) === SERVING ? true : undefined;
+/** Its health may say so before the other port is open: a certificate takes a while to make. */
+async function serving(healthPort: number, grpcPort: number): Promise<true | undefined> {
+  if ((await healthStatus(healthPort, EXT_PROC)) !== SERVING) return undefined;
+  return new Promise((resolve) => {
+    const socket = connect(grpcPort, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(undefined));
+  });
 }
 
 /** Ports that nobody listens on now. */
