@@ -24,9 +24,8 @@ export class Scraper {
   readonly #phaseUs: Float64Array;
   /** Engines by phase, and the phases in that order. */
   readonly #order: Int32Array;
-  /** When each engine is scraped next after the scrape that was last kept or shown. */
-  readonly #dueUs: Float64Array;
-  /** Time of the last scrape that an engine's kept gauges are of; -1 = none kept. */
+  readonly #totalBlocks: Int32Array;
+  /** Time of the scrape that each engine's kept gauges are of; before the first, an interval before that. */
   readonly #keptUs: Float64Array;
   readonly #kept: Float64Array;
   readonly #gauges: EngineGauges = { running: 0, waiting: 0, freeBlocks: 0 };
@@ -45,8 +44,8 @@ export class Scraper {
     this.#intervalUs = intervalUs;
     this.#phaseUs = Float64Array.from(names, (name) => scrapePhaseUs(name, intervalUs));
     this.#order = Int32Array.from(engines.keys()).sort((a, b) => this.#phaseUs[a]! - this.#phaseUs[b]! || a - b);
-    this.#dueUs = this.#phaseUs.slice();
-    this.#keptUs = new Float64Array(engines.length).fill(-1);
+    this.#totalBlocks = Int32Array.from(engines, ({ totalBlocks }) => totalBlocks);
+    this.#keptUs = this.#phaseUs.map((phaseUs) => phaseUs - intervalUs);
     this.#kept = new Float64Array(engines.length * 3);
   }
 
@@ -58,9 +57,10 @@ export class Scraper {
 
   /** Must be called before an engine does something at `nowUs`: a scrape at that very moment sees the result. */
   keep(engine: number, nowUs: number): void {
-    if (nowUs <= this.#dueUs[engine]!) return;
-    const scrapeUs = this.#lastScrapeBefore(engine, nowUs);
-    this.#dueUs[engine] = scrapeUs + this.#intervalUs;
+    if (nowUs > this.#keptUs[engine]! + this.#intervalUs) this.#scrape(engine, this.#lastScrapeBefore(engine, nowUs));
+  }
+
+  #scrape(engine: number, scrapeUs: number): void {
     this.#keptUs[engine] = scrapeUs;
     const gauges = this.#gauges;
     this.#engines[engine]!.gaugesAt(scrapeUs, gauges);
@@ -97,25 +97,17 @@ export class Scraper {
 
   #show(engine: number, scrapeUs: number): void {
     const metrics = this.#metrics[engine]!;
-    const total = this.#engines[engine]!.totalBlocks;
+    const total = this.#totalBlocks[engine]!;
+    if (this.#keptUs[engine]! < scrapeUs) this.#scrape(engine, scrapeUs);
     if (metrics.updatedAtUs < 0) {
       metrics.cacheBlockSizeTokens = this.#engines[engine]!.blockSizeTokens;
       // vLLM's num_gpu_blocks counts the null block.
       metrics.cacheNumBlocks = total + 1;
     }
     metrics.updatedAtUs = scrapeUs;
-    this.#dueUs[engine] = scrapeUs + this.#intervalUs;
-    if (this.#keptUs[engine]! >= scrapeUs) {
-      metrics.runningRequestsSize = this.#kept[engine * 3]!;
-      metrics.waitingQueueSize = this.#kept[engine * 3 + 1]!;
-      metrics.kvCacheUsageFraction = 1 - this.#kept[engine * 3 + 2]! / total;
-      return;
-    }
-    const gauges = this.#gauges;
-    this.#engines[engine]!.gaugesAt(scrapeUs, gauges);
-    metrics.runningRequestsSize = gauges.running;
-    metrics.waitingQueueSize = gauges.waiting;
-    metrics.kvCacheUsageFraction = 1 - gauges.freeBlocks / total;
+    metrics.runningRequestsSize = this.#kept[engine * 3]!;
+    metrics.waitingQueueSize = this.#kept[engine * 3 + 1]!;
+    metrics.kvCacheUsageFraction = 1 - this.#kept[engine * 3 + 2]! / total;
   }
 }
 
