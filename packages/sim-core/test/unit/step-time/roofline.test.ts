@@ -74,6 +74,31 @@ describe("shape", () => {
     const many = curveAt(model.decodeCurve(64), 64 * 1024);
     expect(many).toBeGreaterThan(1.8 * one);
   });
+  it.each([
+    [128, 2],
+    [254, 2],
+    [256, 4],
+    [508, 4],
+    [4096, 64],
+    [(1 << 20) - (1 << 13), 1 << 13],
+  ])("goes straight from %i tokens to %i more, in whichever order they are asked for", (from, spacing) => {
+    // No token is sampled, so that all that varies follows the prompt's tokens.
+    const chunk = (tokens: number) => ({ ...prompt(tokens), completing: 0 });
+    const [between, ends] = [roofline("h100", "llama-3.1-8b", 1), roofline("h100", "llama-3.1-8b", 1)];
+    const half = between.mixedStepUs(0, 0, chunk(from + spacing / 2));
+    const chord = (ends.mixedStepUs(0, 0, chunk(from + spacing)) + ends.mixedStepUs(0, 0, chunk(from))) / 2;
+    expect(Math.abs(half / chord - 1)).toBeLessThan(1e-12);
+    expect(between.mixedStepUs(0, 0, chunk(from))).toBe(ends.mixedStepUs(0, 0, chunk(from)));
+  });
+
+  it("takes steps beyond 2^20 tokens in proportion", () => {
+    const model = roofline("h100", "llama-3.1-8b", 1);
+    const overheadUs = 2 * model.mixedStepUs(0, 0, prompt(1 << 21)) - model.mixedStepUs(0, 0, prompt(1 << 22));
+    const perTokenUs = (model.mixedStepUs(0, 0, prompt(1 << 20)) - overheadUs) / (1 << 20);
+    const stepUs = model.mixedStepUs(0, 0, prompt((1 << 20) + 1000));
+    expect(Math.abs(stepUs / (overheadUs + perTokenUs * ((1 << 20) + 1000)) - 1)).toBeLessThan(1e-9);
+  });
+
   it("refuses heads that do not divide", () => {
     expect(() => roofline("h100", "llama-3.1-8b", 3)).toThrow(
       "meta-llama/Llama-3.1-8B: tensorParallel is 3, allowed: a divisor of its 32 attention heads",
