@@ -1,6 +1,6 @@
-import { goJson, goString } from "./go-json.ts";
+import { compactJson, goEscaped, goString } from "./go-json.ts";
 import { goKind, isObject, type Json, JsonFault, jsonObject } from "./json-body.ts";
-import { badRequest, maxOutputTokens, parsedJson, text } from "./parsed.ts";
+import { badRequest, maxOutputTokens, parsedJson, stringOrNone, text } from "./parsed.ts";
 import type { ParsedRequest, Parser, PromptPart } from "./parser.ts";
 import { anthropicEventUsage, anthropicResponseUsage } from "./usage.ts";
 
@@ -16,7 +16,8 @@ export const anthropicParser: Parser = {
     if (!path.endsWith(`/${MESSAGES}`)) throw badRequest(`unsupported API endpoint: ${path}`);
     const json = objectOf(body);
     const parts = messagesPrompt(json);
-    return parsedJson(json, { prompt: { prompts: [parts] }, ...maxOutputTokens(json.max_tokens) });
+    const prompt = { prompts: [parts], renderable: "chat", rendered: chatOf(json) } as const;
+    return parsedJson(json, { prompt, ...maxOutputTokens(json.max_tokens) });
   },
   usageOfResponse: anthropicResponseUsage,
   usageOfEvent: anthropicEventUsage,
@@ -25,6 +26,12 @@ export const anthropicParser: Parser = {
 /** Counting tokens: any endpoint will do, whatever the body is. */
 function uncounted(): ParsedRequest {
   return { model: "", modelRequired: false, stream: false, prompt: undefined, skipResponse: true, json: undefined };
+}
+
+/** The messages as those of a chat, for a renderer that knows no other; the system text is one of them. */
+function chatOf({ system, messages }: Json): Json {
+  const first = system === undefined || system === null ? [] : [{ role: "system", content: system }];
+  return { messages: [...first, ...(messages as readonly unknown[])] };
 }
 
 function objectOf(body: Uint8Array): Json {
@@ -42,7 +49,7 @@ function messagesPrompt({ tools, system, messages, cache_salt: cacheSalt }: Json
   if (tools !== undefined && tools !== null) addTools(tools, parts);
   if (system !== undefined && system !== null) addContent(system, parts);
   if (messages !== undefined && messages !== null) addMessages(messages, parts);
-  if (typeof (cacheSalt ?? "") !== "string") throw wrongKind(cacheSalt, "MessagesRequest.cache_salt", "string");
+  if (!stringOrNone(cacheSalt)) throw wrongKind(cacheSalt, "MessagesRequest.cache_salt", "string");
   if (!Array.isArray(messages) || messages.length === 0) {
     throw badRequest("invalid messages request: must have at least one message");
   }
@@ -66,22 +73,22 @@ function addMessages(messages: unknown, parts: PromptPart[]): void {
   }
 }
 
-/** Of each tool what the model sees of it, in the order of upstream's record. */
+/**
+ * Of each tool what the model sees of it, in the order of upstream's record. A schema keeps its own order, and, other
+ * than upstream, loses the spelling of its numbers and escapes.
+ */
 function addTools(tools: unknown, parts: PromptPart[]): void {
   if (!Array.isArray(tools)) throw wrongKind(tools, "MessagesRequest.tools", "[]requesthandling.AnthropicTool");
   const seen = tools.map((tool) => {
     if (tool === null) return '{"name":""}';
     if (!isObject(tool)) throw wrongKind(tool, "MessagesRequest.tools", "requesthandling.AnthropicTool");
     const { name, description, input_schema: schema } = tool;
-    for (const [field, value] of [
-      ["name", name],
-      ["description", description],
-    ]) {
-      if (typeof (value ?? "") !== "string") throw wrongKind(value, `AnthropicTool.tools.${field}`, "string");
+    for (const field of ["name", "description"]) {
+      if (!stringOrNone(tool[field])) throw wrongKind(tool[field], `AnthropicTool.tools.${field}`, "string");
     }
     const fields = [`"name":${goString((name ?? "") as string)}`];
     if (description) fields.push(`"description":${goString(description as string)}`);
-    if (schema !== undefined && schema !== null) fields.push(`"input_schema":${goJson(schema)}`);
+    if (schema !== undefined) fields.push(`"input_schema":${goEscaped(compactJson(schema))}`);
     return `{${fields.join(",")}}`;
   });
   if (seen.length > 0) parts.push(text(`[${seen.join(",")}]`));
@@ -100,28 +107,23 @@ function addContent(content: unknown, parts: PromptPart[]): void {
 function addBlock(block: unknown, parts: PromptPart[]): void {
   if (!isObject(block)) throw contentRefused();
   const { type, text: words, thinking, name, input, content, source } = block;
-  for (const value of [type, words, thinking, name, block.id, block.tool_use_id]) {
-    if (typeof (value ?? "") !== "string") throw contentRefused();
-  }
+  if (![type, words, thinking, name, block.id, block.tool_use_id].every(stringOrNone)) throw contentRefused();
   if (source !== undefined && source !== null && !isObject(source)) throw contentRefused();
   const nested: PromptPart[] = [];
   if (content !== undefined && content !== null) addContent(content, nested);
   if (type === "text") parts.push(text((words ?? "") as string));
   else if (type === "thinking") parts.push(text((thinking ?? "") as string));
   else if (type === "tool_use") {
-    parts.push(text(`${name ?? ""}${input === undefined || input === null ? "" : goJson(input)}`));
+    parts.push(text(`${block.id ?? ""}${name ?? ""}${input === undefined ? "" : compactJson(input)}`));
   } else if (type === "tool_result") parts.push(...nested);
-  else if (type === "image") parts.push({ kind: "image", url: imageUrl(source as Json | null | undefined) });
+  if (source !== undefined && source !== null) addImage(source as Json, type === "image" ? parts : []);
 }
 
-function imageUrl(source: Json | null | undefined): string {
-  const field = (name: string): string => {
-    const value = source?.[name] ?? "";
-    if (typeof value !== "string") throw contentRefused();
-    return value;
-  };
-  const [type, mediaType, data, url] = ["type", "media_type", "data", "url"].map(field);
-  return type === "base64" ? `data:${mediaType};base64,${data}` : url!;
+/** Inline data wins over a URL; without either there is no image. */
+function addImage(source: Json, parts: PromptPart[]): void {
+  for (const name of ["type", "media_type", "data", "url"]) if (!stringOrNone(source[name])) throw contentRefused();
+  if (source.data) parts.push({ kind: "image", url: source.data as string, inline: true });
+  else if (source.url) parts.push({ kind: "image", url: source.url as string });
 }
 
 function contentRefused(): Error {

@@ -51,7 +51,21 @@ export function goJson(value: unknown): string {
 export function goString(value: string): string {
   // A lone surrogate is what JSON.stringify escapes; Go has read it as U+FFFD.
   const text = JSON.stringify(value.replace(LONE_SURROGATE, "\ufffd"));
-  return OTHERWISE.test(text) ? text.replace(OTHERWISE_ALL, escaped) : text;
+  return goEscaped(text);
+}
+
+/** Parsed JSON in its own order, without spaces; sorted where it nests deeper than the platform writes. */
+export function compactJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return goJson(value);
+  }
+}
+
+/** JSON text with the characters escaped that Go's encoding/json escapes besides. */
+export function goEscaped(json: string): string {
+  return OTHERWISE.test(json) ? json.replace(OTHERWISE_ALL, escaped) : json;
 }
 
 function goScalar(value: unknown): string {

@@ -17,14 +17,15 @@ export function jsonObject(body: Uint8Array): Json {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const value = parsed(bytes);
   if (value === null) return {};
+  // V8 reads two things that Go does not: any depth, and numbers beyond a float64 (as Infinity).
+  const fault = typeof value === "object" ? boundsFault(value) : undefined;
+  if (fault === "depth") throw new JsonFault(jsonSyntaxFault(bytes) ?? "exceeded max depth");
   if (typeof value !== "object" || Array.isArray(value)) {
     throw new JsonFault(`json: cannot unmarshal ${goKind(value)} into Go value of type map[string]interface {}`);
   }
-  // V8 reads both where Go does not: numbers beyond a float64 (as Infinity), and any depth.
-  const fault = boundsFault(value);
-  if (fault === "depth") throw new JsonFault(jsonSyntaxFault(bytes) ?? "exceeded max depth");
-  if (fault === "number")
+  if (fault === "number") {
     throw new JsonFault(`json: cannot unmarshal number ${hugeNumber(bytes)} into Go value of type float64`);
+  }
   return value as Json;
 }
 

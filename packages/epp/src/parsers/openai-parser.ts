@@ -117,11 +117,11 @@ function embeddingsPrompt({ input }: Json): PromptSource | null {
   return ids === undefined ? null : { prompts: [ids] };
 }
 
-/** The input, and what the model sees before it, as a list of pairs. */
+/** What the model sees of it: instructions, tools and input, as a list of objects of one field. */
 function responsesPrompt(json: Json): PromptSource | null {
   if (json.input === undefined || json.input === null) return null;
   const parts = ["instructions", "tools", "input"].filter((name) => json[name] !== undefined && json[name] !== null);
-  return { prompts: [[text(goJson(parts.map((name) => [name, json[name]])))]] };
+  return { prompts: [[text(goJson(parts.map((name) => ({ [name]: json[name] }))))]] };
 }
 
 function conversationsPrompt({ items }: Json): PromptSource | null {

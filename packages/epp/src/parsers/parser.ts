@@ -9,12 +9,15 @@ export interface PromptSource {
   readonly prompts: readonly (PromptPart[] | Uint32Array)[];
   /** The API of the body, for the renderer's path; undefined where it cannot be rendered. */
   readonly renderable?: "completions" | "chat";
+  /** What to render in place of the body, where that is of another API. */
+  readonly rendered?: Readonly<Record<string, unknown>>;
 }
 
 /** A piece of a prompt: text, or something that stands for a number of tokens of its own. */
 export type PromptPart =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "image"; readonly url: string; readonly width?: number; readonly height?: number }
+  /** An inline one has the base64 of its data in place of a URL. */
+  | { readonly kind: "image"; readonly url: string; readonly inline?: true }
   /** `content` is what stands for the sound in the prompt: its encoded data and format, or its URL. */
   | { readonly kind: "audio"; readonly bytes: number; readonly content: string }
   | { readonly kind: "video"; readonly url: string };

@@ -59,10 +59,10 @@ function wrongKind(value: unknown, field: string, type: string): Error {
   );
 }
 
-/** As Go's `%v` prints a float64: shortest digits, with an exponent from 21 digits on or below 1e-4. */
+/** As Go's `%v` prints a float64: shortest digits, with an exponent from a million on or below 1e-4. */
 function goFloat(value: number): string {
   const [digits, exponent] = value.toExponential().split("e") as [string, string];
   const power = Number(exponent);
-  if (power >= -4 && power < 21) return String(value);
+  if (power >= -4 && power < 6) return String(value);
   return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
 }

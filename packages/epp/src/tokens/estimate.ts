@@ -1,6 +1,6 @@
 import type { PromptPart } from "../parsers/parser.ts";
 import type { HashMemory } from "./hash-memory.ts";
-import { imageSize } from "./image-size.ts";
+import { imageSize, inlineImageSize } from "./image-size.ts";
 
 /** Bytes that count as one token (llm-d-router, `dataproducer/tokenizer`, estimate backend). */
 export const BYTES_PER_TOKEN = 4;
@@ -78,7 +78,8 @@ function placeholders(part: Placeholder, options: EstimateOptions): number {
     return Math.max(1, Math.floor(videoFramesPerSecond * videoSeconds)) * frameTokens(videoFrame, imageFactor);
   }
   if (options.staticImageTokens !== undefined) return options.staticImageTokens;
-  return frameTokens(imageSize(part.url) ?? options.defaultImage, options.imageFactor);
+  const size = part.inline === true ? inlineImageSize(part.url) : imageSize(part.url);
+  return frameTokens(size ?? options.defaultImage, options.imageFactor);
 }
 
 function frameTokens({ width, height }: { width: number; height: number }, pixelsPerToken: number): number {

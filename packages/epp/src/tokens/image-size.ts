@@ -14,8 +14,12 @@ const PNG_SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
 /** The size of a PNG, GIF or JPEG in a `data:` URL; undefined for any other URL or picture. */
 export function imageSize(url: string): ImageSize | undefined {
   const prefix = DATA_URL.exec(url)?.[0].length;
-  if (prefix === undefined) return undefined;
-  const bytes = Buffer.from(url.slice(prefix, prefix + MAX_BASE64), "base64");
+  return prefix === undefined ? undefined : inlineImageSize(url.slice(prefix, prefix + MAX_BASE64));
+}
+
+/** The same of a picture's base64. */
+export function inlineImageSize(base64: string): ImageSize | undefined {
+  const bytes = Buffer.from(base64.slice(0, MAX_BASE64), "base64");
   return pngSize(bytes) ?? gifSize(bytes) ?? jpegSize(bytes);
 }
 

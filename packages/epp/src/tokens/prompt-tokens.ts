@@ -14,4 +14,9 @@ export interface PromptTokens {
 export interface Tokenizer {
   /** At once where no I/O is needed; a promise that never rejects otherwise (no tokens when it failed). */
   tokens(parsed: ParsedRequest, targetModel: string, body: Uint8Array): PromptTokens | Promise<PromptTokens>;
+  /** Resolves when it can tokenize; rejects where it never will (a file that cannot be read). */
+  ready?(): Promise<void>;
+  /** Requests that got no tokens because tokenizing failed. */
+  readonly failures?: number;
+  stop?(): void;
 }

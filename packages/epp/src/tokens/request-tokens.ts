@@ -14,8 +14,8 @@ export type TokenPrompt = readonly PromptPart[] | Uint32Array;
 export interface KeyedRequest {
   readonly model: string;
   readonly cacheSalt: string;
-  /** By prompt and block: hashes of multimodal items, for the precise index. */
-  readonly extras?: readonly KeyedRun["extras"][];
+  /** Hashes of multimodal items by block of a prompt, for the precise index. */
+  readonly extras?: (prompt: number, blockSizeTokens: number) => KeyedRun["extras"];
 }
 
 /** Makes the tokens of requests and the keys of their blocks; all share one scratch memory. */
@@ -97,7 +97,8 @@ class RequestTokens implements PromptTokens {
     const keys = scratch.take(this, blocks);
     keys.length = 0;
     const { model, cacheSalt, extras } = this.#request;
-    const own = cacheSalt === "" ? extras?.[prompt] : withSalt(extras?.[prompt], cacheSalt);
+    const items = extras?.(prompt, blockSizeTokens);
+    const own = cacheSalt === "" ? items : withSalt(items, cacheSalt);
     precise?.write(memory.words(bytes), blocks, { model, ...(own === undefined ? {} : { extras: own }) }, keys);
     memory.trim();
     return keys;
