@@ -117,7 +117,7 @@ export class ServerSession implements CallHost {
     }
     this.#resets += 1;
     if (this.#resets > this.#host.limits.maxResetsPerSecond)
-      this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      this.#session.destroy(new Error("too many stream resets"), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }
 
