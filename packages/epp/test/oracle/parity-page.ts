@@ -21,6 +21,10 @@ const STATED = [
     "Subset hints",
     "are taken as a list or as one string, and an entry with a port means that port; upstream takes lists only and compares addresses alone",
   ],
+  [
+    "Tokens in flight with prefix information",
+    "are those not found cached whenever an `approx-prefix-cache-producer` is at work; upstream looks up prefixes before or after it counts, at random for each process, and counts every token when no plugin requires prefixes (compared in processes that look them up first)",
+  ],
 ] as const;
 
 const NOT_COMPARABLE = [

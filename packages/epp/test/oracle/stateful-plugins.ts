@@ -1,4 +1,5 @@
 import type { FakeGauges } from "../../src/demo/fake-metrics-page.ts";
+import { routingDifference } from "./compare.ts";
 import { Pair } from "./pair.ts";
 import type { ConfigParts } from "./picker-config.ts";
 import { PromptMaker } from "./prompts.ts";
@@ -8,15 +9,22 @@ import { Tally } from "./section.ts";
 import { pickEachOnce } from "./warm-up.ts";
 
 const ENDPOINTS = 12;
+const MOST_STARTS = 20;
 /** Small enough that the approximate index of an endpoint overflows. */
 const FEW_BLOCKS: Partial<FakeGauges> = { numGpuBlocks: 100 };
+
+interface Variant extends ConfigParts {
+  readonly gauges?: Partial<FakeGauges>;
+  /** In-flight tokens are counted with prefix information, which must then be there first. */
+  readonly prefixFirst?: boolean;
+}
 
 interface Subject {
   readonly type: string;
   readonly kind: "scorer" | "filter";
   readonly note: string;
   /** One configuration for each way to set it up; the cases are shared out among them. */
-  readonly variants: readonly (ConfigParts & { readonly gauges?: Partial<FakeGauges> })[];
+  readonly variants: readonly Variant[];
   /** Endpoints that were never picked have no order upstream: each is picked once before. */
   readonly warmUp?: boolean;
 }
@@ -42,15 +50,26 @@ const SUBJECTS: readonly Subject[] = [
     kind: "scorer",
     note: "sequences of requests over `inflight-load-producer`, with and without prefix information and estimated output",
     variants: [
-      { producers: [TOKENS, LOAD], threshold: {} },
-      { producers: [TOKENS, APPROX, LOAD], threshold: { queueThresholdTokens: 6000 } },
+      { producers: [TOKENS, LOAD], threshold: {}, prefix: false },
+      { producers: [TOKENS, APPROX, LOAD], threshold: { queueThresholdTokens: 6000 }, prefix: true },
       {
         producers: [TOKENS, APPROX, { ...LOAD, parameters: { addEstimatedOutputTokens: true } }],
         threshold: { queueThresholdTokens: 20000 },
+        prefix: true,
       },
-    ].map(({ producers, threshold }) => ({
-      plugins: [...producers, QUEUE, { type: "token-load-scorer", parameters: threshold }],
-      profile: [DECIDES, { pluginRef: "token-load-scorer", weight: 1 }],
+    ].map(({ producers, threshold, prefix }) => ({
+      plugins: [
+        ...producers,
+        QUEUE,
+        { type: "token-load-scorer", parameters: threshold },
+        ...(prefix ? [{ type: "prefix-cache-scorer" }] : []),
+      ],
+      profile: [
+        DECIDES,
+        { pluginRef: "token-load-scorer", weight: 1 },
+        ...(prefix ? [{ pluginRef: "prefix-cache-scorer", weight: 1 }] : []),
+      ],
+      prefixFirst: prefix,
     })),
   },
   {
@@ -109,13 +128,13 @@ export const statefulPlugins: Section = {
 };
 
 async function compareVariant(
-  { programs, random, cases, progress }: SectionContext,
+  context: SectionContext,
   subject: Subject,
-  variant: Subject["variants"][number],
+  variant: Variant,
   tally: Tally,
 ): Promise<void> {
-  const { gauges = {} } = variant;
-  const pair = await Pair.start(programs, variant, { endpoints: ENDPOINTS, gauges });
+  const { random, cases, progress } = context;
+  const pair = await startInOrder(context, variant);
   try {
     const prompts = new PromptMaker(random);
     if (subject.warmUp === true) await pickEachOnce(pair, prompts);
@@ -124,5 +143,23 @@ async function compareVariant(
     progress(`${subject.type}: ${tally.cases} cases, ${tally.differing} differ`);
   } finally {
     await pair.stop();
+  }
+}
+
+/**
+ * Starts a pair in which upstream looks up prefixes before it counts tokens in flight. It orders these two at random in
+ * each process; which it took shows in the tokens of a prompt that fills part of a block.
+ */
+async function startInOrder({ programs, progress }: SectionContext, variant: Variant): Promise<Pair> {
+  for (let start = 1; ; start++) {
+    const pair = await Pair.start(programs, variant, { endpoints: ENDPOINTS, gauges: variant.gauges ?? {} });
+    if (variant.prefixFirst !== true) return pair;
+    const probe = await pair.route({ body: { model: "m", prompt: "a".repeat(100) }, subset: [pair.addresses[0]!] });
+    const difference = routingDifference(probe.ours, probe.theirs);
+    await probe.respond();
+    if (difference === undefined) return pair;
+    await pair.stop();
+    if (start === MOST_STARTS) throw new Error(`upstream never looked up prefixes first: ${difference}`);
+    progress(`start ${start}: upstream counts tokens before it looks up prefixes`);
   }
 }
