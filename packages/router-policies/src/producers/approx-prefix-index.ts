@@ -5,6 +5,8 @@ import { EXTENT_WORDS, FROM, NEWER, NEXT_IN_RUN, RUN, SERVER, ServerExtents, TO 
 
 const FIRST_SERVERS = 32;
 const NONE = -1;
+/** In place of a part's run: no run has the block there, and so none has those after it. */
+const ABSENT = -2;
 
 /**
  * Which server is thought to hold which block: what llm-d's approximate index keeps (llm-d-router,
@@ -16,7 +18,7 @@ const NONE = -1;
 export class ApproxPrefixIndex {
   readonly #runs = new KeyRuns();
   readonly #extents = new ServerExtents(this.#runs);
-  /** Grows by one whenever a run is forgotten: parts found before may then be another run's. */
+  /** Grows whenever a run is forgotten or blocks are added: what was found before may then not be so. */
   #version = 0;
   #sizeBlocks = new Int32Array(FIRST_SERVERS);
   /** 0 until the server's first insert fixes it. */
@@ -62,9 +64,13 @@ export class ApproxPrefixIndex {
     let run = NONE;
     let runEnd = 0;
     let i = from;
+    let next = NONE;
     while (i < to) {
       const length = this.#runs.findPart(prompt, i, to, run, runEnd);
-      if (length === 0) break;
+      if (length === 0) {
+        next = ABSENT;
+        break;
+      }
       run = parts[i * PART_WORDS + PART_RUN]!;
       const offset = parts[i * PART_WORDS + PART_OFFSET]!;
       const heldTo = this.#heldTo(run, offset, offset + length);
@@ -73,7 +79,7 @@ export class ApproxPrefixIndex {
       i += length;
       if (heldTo < runEnd) break;
     }
-    parts[i * PART_WORDS + PART_RUN] = NONE;
+    parts[i * PART_WORDS + PART_RUN] = next;
   }
 
   /**
@@ -89,13 +95,20 @@ export class ApproxPrefixIndex {
     const { parts } = prompt;
     // An addition may evict blocks further on in this very prompt, and with them their run.
     let isMatched = true;
+    let isNew = false;
     let run = NONE;
     let runEnd = 0;
     for (let i = from; i < to; ) {
       const part = i * PART_WORDS;
-      isMatched = isMatched && prompt.version === this.#version && parts[part + PART_RUN]! >= 0;
-      const isNew = !isMatched && runs.findPart(prompt, i, to, run, runEnd) === 0;
-      if (isNew) runs.addPart(prompt, i, to, run, run >= 0 && runEnd === runs.keysOf(run));
+      if (!isNew) {
+        isMatched = isMatched && prompt.version === this.#version && parts[part + PART_RUN] !== NONE;
+        if (isMatched) isNew = parts[part + PART_RUN] === ABSENT;
+        else isNew = runs.findPart(prompt, i, to, run, runEnd) === 0;
+      }
+      if (isNew) {
+        runs.addPart(prompt, i, to, run, run >= 0 && runEnd === runs.keysOf(run));
+        this.#version++;
+      }
       run = parts[part + PART_RUN]!;
       const offset = parts[part + PART_OFFSET]!;
       const length = parts[part + PART_LENGTH]!;

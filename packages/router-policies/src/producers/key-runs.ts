@@ -257,7 +257,7 @@ export class KeyRuns {
     const record = run * RUN_WORDS;
     const from = 2 * this.#runs[record + START]!;
     this.#runs[record + START] = this.#keysEnd / 2;
-    for (let word = 0; word < 2 * (before - 1); word++) this.#keys[this.#keysEnd + word] = this.#keys[from + word]!;
+    if (before > 1) this.#keys.copyWithin(this.#keysEnd, from, from + 2 * (before - 1));
     this.#keysEnd += room;
   }
 
