@@ -1,9 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-/** Each package has a project of its tests, and one `:long` project for suites with their own command. */
+/** Each package has a project of its tests, and one for each kind of suite with its own command. */
 const project = (name: string) => [
   { name, include: [`packages/${name}/test/**/*.test.ts`] },
   { name: `${name}:long`, include: [`packages/${name}/test/**/*.long.ts`] },
+  { name: `${name}:kube`, include: [`packages/${name}/test/kube/**/*.kube.ts`] },
 ];
 
 export default defineConfig({

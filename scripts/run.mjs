@@ -21,8 +21,9 @@ const tsc = (project) => tool("typescript/bin/tsc", "-p", project);
 const TASKS = {
   windtunnel: [node(join(root, "packages/cli/src/main.ts"))],
   demo: [node("packages/cli/src/main.ts", "demo")],
-  test: [vitest("run", "--project=!*:long")],
+  test: [vitest("run", "--project=!*:long", "--project=!*:kube")],
   "test:long": [vitest("run", "--project=*:long")],
+  "test:kube": [node("scripts/kube/programs.ts"), vitest("run", "--project=*:kube")],
   "test:oracle": [node("packages/epp/test/oracle/main.ts")],
   bench: [node("--expose-gc", "scripts/bench.ts")],
   "bench:epp": [node("packages/epp/test/bench/main.ts")],

@@ -35,6 +35,8 @@ export class KubernetesPool implements PoolSource {
   /** Pods by the selector before, until those by the new one are known. */
   #outgoing: Reflector<ServingPod> | undefined;
   #sink: PoolSink | undefined;
+  /** Before, part of the state is still on its way: telling it would say that there is no pool. */
+  #started = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #told = new Map<string, string>();
   readonly #stopping: Promise<void>[] = [];
@@ -57,6 +59,7 @@ export class KubernetesPool implements PoolSource {
     await Promise.all([this.#pools?.start(), this.#objectives?.start(), this.#rewrites?.start()]);
     this.#followPods();
     await this.#pods?.reflector.start();
+    this.#started = true;
     this.#tell();
   }
 
@@ -81,6 +84,7 @@ export class KubernetesPool implements PoolSource {
     if (this.#timer !== undefined || this.#sink === undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      if (!this.#started) return;
       this.#followPods();
       this.#tell();
     }, this.#options.debounceMs ?? 50);

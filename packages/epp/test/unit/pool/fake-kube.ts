@@ -18,6 +18,8 @@ export class FakeKube implements KubeClient {
   readonly watchers = new Set<Watcher>();
   /** Thrown by every call while set. */
   failure: Error | undefined;
+  /** How long the lists of a path take. */
+  readonly delaysMs = new Map<string, number>();
   #version = 100;
   readonly #items = new Map<string, Map<string, Item>>();
 
@@ -62,6 +64,7 @@ export class FakeKube implements KubeClient {
 
   async get(path: string, query: URLSearchParams, _signal: AbortSignal): Promise<unknown> {
     this.calls.push(`list ${path}`);
+    await new Promise((resolve) => setTimeout(resolve, this.delaysMs.get(path) ?? 0));
     if (this.failure !== undefined) throw this.failure;
     const items = [...(this.#items.get(path)?.values() ?? [])].filter((item) => selected(item, query));
     const from = Number(query.get("continue") ?? 0);

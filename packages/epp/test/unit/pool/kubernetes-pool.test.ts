@@ -133,6 +133,15 @@ test("a pool that is gone takes its endpoints with it, and one that comes back i
   expect(sink.lists).toEqual([["a-rank-0=10.0.0.1:80"], [], ["b-rank-0=10.0.0.2:80"]]);
 });
 
+test("tells nothing before the whole of the first state is there", async () => {
+  pool({ app: "a" }, 80);
+  pod("a");
+  kube.delaysMs.set(OBJECTIVES, 80);
+  await make().start(sink);
+  expect(sink.synced).toEqual([true]);
+  expect(sink.lists).toEqual([["a-rank-0=10.0.0.1:80"]]);
+});
+
 test("starts without a pool, and is synced when it appears", async () => {
   await make().start(sink);
   expect(sink.synced).toEqual([false]);
