@@ -167,10 +167,12 @@ function decisionsOff(): void {
 }
 
 function firstResult(): void {
-  const { keptMs, nothingKeptMs } = inProcess<FirstResults>("firstResults", { runs: 11 });
-  const figure = { unit: "ms", goal: "<= 150" };
-  note({ name: "first result of 10,000 requests in a new worker", value: keptMs[5]!, ...figure });
-  note({ name: "  the same, no compiled code kept from before", value: nothingKeptMs[5]!, ...figure });
+  const { kept, nothingKept } = inProcess<FirstResults>("firstResults", { runs: 11 });
+  const goal = "<= 150 ms";
+  note({ name: "first result of 10,000 requests in a new worker", value: kept.wallMs, unit: "ms", goal });
+  note({ name: "  processor time of its thread", value: kept.processorMs, unit: "ms" });
+  note({ name: "  nothing compiled before", value: nothingKept.wallMs, unit: "ms", goal });
+  note({ name: "  nothing compiled before, processor time of its thread", value: nothingKept.processorMs, unit: "ms" });
 }
 
 function blis(): void {

@@ -4,12 +4,19 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
 
-/** Milliseconds from starting a worker to its result of 10,000 requests, ascending. */
+/** What a worker's result of 10,000 requests took, in milliseconds: medians. */
+export interface FirstResult {
+  /** From starting the worker. */
+  readonly wallMs: number;
+  /** Processor time of its thread. */
+  readonly processorMs: number;
+}
+
 export interface FirstResults {
   /** As the command's workers start from its second start on: compiled code was kept. */
-  readonly keptMs: readonly number[];
+  readonly kept: FirstResult;
   /** As they start the first time. */
-  readonly nothingKeptMs: readonly number[];
+  readonly nothingKept: FirstResult;
 }
 
 /** Starts a worker from the bundled form, `runs` times in either way, in turn. */
@@ -32,27 +39,32 @@ export async function firstResults(runs: number): Promise<FirstResults> {
     const cache = join(folder, "compile-cache");
     // Leaves its compiled code behind.
     await once(worker, cache);
-    const keptMs: number[] = [];
-    const nothingKeptMs: number[] = [];
+    const kept: FirstResult[] = [];
+    const nothingKept: FirstResult[] = [];
     for (let run = 0; run < runs; run++) {
-      keptMs.push(await once(worker, cache));
-      nothingKeptMs.push(await once(worker));
+      kept.push(await once(worker, cache));
+      nothingKept.push(await once(worker));
     }
-    for (const times of [keptMs, nothingKeptMs]) times.sort((a, b) => a - b);
-    return { keptMs, nothingKeptMs };
+    return { kept: medians(kept), nothingKept: medians(nothingKept) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** One worker, to its end, so that the next has the machine for itself. */
-async function once(file: string, cache?: string): Promise<number> {
+async function once(file: string, cache?: string): Promise<FirstResult> {
   const started = performance.now();
   const worker = new Worker(file, { workerData: cache });
-  const resultMs = await new Promise<number>((resolve, reject) => {
-    worker.once("message", () => resolve(performance.now() - started));
+  const result = await new Promise<FirstResult>((resolve, reject) => {
+    worker.once("message", (processorMs: number) => resolve({ wallMs: performance.now() - started, processorMs }));
     worker.once("error", reject);
   });
   await worker.terminate();
-  return resultMs;
+  return result;
+}
+
+function medians(results: readonly FirstResult[]): FirstResult {
+  const median = (of: (result: FirstResult) => number): number =>
+    results.map(of).sort((a, b) => a - b)[Math.floor(results.length / 2)]!;
+  return { wallMs: median(({ wallMs }) => wallMs), processorMs: median(({ processorMs }) => processorMs) };
 }
