@@ -76,16 +76,15 @@ export class EventStream {
       this.#forget();
     }
     this.#lastLive = sequence;
-    if (this.#incomplete) await this.#catchUpFrom(0n);
-    else if (sequence > this.#last + 1n) await this.#gapBefore(sequence);
+    if (this.#incomplete || sequence > this.#last + 1n) await this.#gapBefore(sequence);
     // A replay may have brought it already.
     if (sequence > this.#last) this.#apply(message);
   }
 
   async #gapBefore(sequence: bigint): Promise<void> {
     const from = this.#last + 1n;
-    const joined = this.#last >= 0n;
-    if (!(await this.#catchUpFrom(from)) && joined) this.#counters.missed += Number(sequence - from);
+    const missed = from > 0n && sequence > from ? Number(sequence - from) : 0;
+    if (!(await this.#catchUpFrom(this.#incomplete ? 0n : from))) this.#counters.missed += missed;
   }
 
   /** Gives whether nothing is missing any more. What was known is kept until an engine answers. */

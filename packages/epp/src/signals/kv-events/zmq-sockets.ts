@@ -23,10 +23,17 @@ export const DEFAULT_ZMQ_LIMITS: ZmqLimits = {
 /** Messages that wait in a socket at most; beyond it the newest are lost, which the sequence shows. */
 const HIGH_WATER_MARK = 1_000;
 
+/** What the library tells of a connection that it may not make again by itself: a peer that breaks the protocol. */
+const LOST = ["disconnect", "handshake:error:protocol", "handshake:error:auth", "handshake:error:other"] as const;
+
+/** Our own attempt to connect comes after the library's. */
+const LATER_MS = 100;
+
 /** A SUB socket that gives what comes, one message at a time. */
 export class Subscription {
   readonly #socket: zmq.Subscriber;
   #closed = false;
+  #reconnect: NodeJS.Timeout | undefined;
 
   private constructor(socket: zmq.Subscriber) {
     this.#socket = socket;
@@ -35,8 +42,11 @@ export class Subscription {
   /** Connects, and stays at it: the peer need not be there. */
   static connect(library: typeof zmq, endpoint: string, topicFilter: string, limits: ZmqLimits): Subscription {
     const socket = subscriber(library, topicFilter, limits);
+    const subscription = new Subscription(socket);
+    for (const event of LOST) socket.events.on(event, () => subscription.#lost(endpoint, limits.reconnectMs));
+    socket.events.on("connect", () => subscription.#keep());
     socket.connect(endpoint);
-    return new Subscription(socket);
+    return subscription;
   }
 
   static async bind(
@@ -70,8 +80,29 @@ export class Subscription {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#reconnect);
     this.#socket.close();
+  }
+
+  /** The library has connected by itself. */
+  #keep(): void {
+    clearTimeout(this.#reconnect);
+    this.#reconnect = undefined;
+  }
+
+  #lost(endpoint: string, afterMs: number): void {
+    if (this.#closed || this.#reconnect !== undefined) return;
+    this.#reconnect = setTimeout(() => {
+      this.#reconnect = undefined;
+      try {
+        this.#socket.disconnect(endpoint);
+      } catch {
+        // The library has given it up already.
+      }
+      this.#socket.connect(endpoint);
+    }, afterMs + LATER_MS);
   }
 }
 
@@ -79,7 +110,8 @@ function subscriber(library: typeof zmq, topicFilter: string, limits: ZmqLimits)
   const socket = new library.Subscriber({
     linger: 0,
     maxMessageSize: limits.maxMessageBytes,
-    reconnectInterval: limits.reconnectMs,
+    // The library adds up to as much again, at random.
+    reconnectInterval: Math.ceil(limits.reconnectMs / 2),
     receiveHighWaterMark: HIGH_WATER_MARK,
   });
   socket.subscribe(topicFilter);
