@@ -1,4 +1,6 @@
 const FRAME_PREFIX_BYTES = 5;
+/** Up to this length a loop is faster than a call into the engine's native code. */
+const SHORT_BYTES = 40;
 
 /**
  * Writes one protobuf message from its last byte to its first: the length of a nested message is known when its
@@ -38,20 +40,45 @@ export class ProtobufWriter {
   }
 
   bytes(tag: number, value: Uint8Array): void {
-    this.#reserve(value.length);
-    this.#start -= value.length;
-    this.#bytes.set(value, this.#start);
-    this.#varint(value.length);
+    const length = value.length;
+    this.#reserve(length);
+    const start = this.#start - length;
+    const bytes = this.#bytes;
+    if (length > SHORT_BYTES) bytes.set(value, start);
+    else for (let index = 0; index < length; index += 1) bytes[start + index] = value[index]!;
+    this.#start = start;
+    this.#varint(length);
     this.#varint(tag);
   }
 
   string(tag: number, value: string): void {
+    const length = this.#shortAscii(value) ? value.length : this.#utf8(value);
+    this.#varint(length);
+    this.#varint(tag);
+  }
+
+  /** Whether it was short ASCII, and is written. */
+  #shortAscii(value: string): boolean {
+    const length = value.length;
+    if (length > SHORT_BYTES) return false;
+    this.#reserve(length);
+    const start = this.#start - length;
+    const bytes = this.#bytes;
+    for (let index = 0; index < length; index += 1) {
+      const unit = value.charCodeAt(index);
+      if (unit > 0x7f) return false;
+      bytes[start + index] = unit;
+    }
+    this.#start = start;
+    return true;
+  }
+
+  #utf8(value: string): number {
     const length = Buffer.byteLength(value, "utf8");
     this.#reserve(length);
     this.#start -= length;
     this.#bytes.write(value, this.#start, length, "utf8");
-    this.#varint(length);
-    this.#varint(tag);
+    return length;
   }
 
   finish(): Buffer {
