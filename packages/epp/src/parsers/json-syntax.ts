@@ -91,6 +91,7 @@ class Scanner {
   #string(): void {
     this.#at++;
     for (;;) {
+      while (isPlain(this.#bytes[this.#at])) this.#at++;
       if (this.#at >= this.#bytes.length) {
         this.#fault = END;
         return;
@@ -139,7 +140,9 @@ class Scanner {
   }
 
   #digits(): void {
-    while (isDigit(this.#peek())) this.#at++;
+    for (let byte = this.#bytes[this.#at]; byte !== undefined && byte >= 0x30 && byte <= 0x39; ) {
+      byte = this.#bytes[++this.#at];
+    }
   }
 
   #literal(word: string): void {
@@ -162,6 +165,11 @@ class Scanner {
 
 function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** Whether a byte stands for itself in a string. */
+function isPlain(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x20 && byte !== 0x22 && byte !== 0x5c;
 }
 
 function isDigit(character: string): boolean {
