@@ -28,13 +28,23 @@ const TYPE = "type.googleapis.com/";
 const DESTINATION = "x-gateway-destination-endpoint";
 const SERVED = "x-gateway-destination-endpoint-served";
 const MANY = { max_connections: 40000, max_pending_requests: 40000, max_requests: 40000 };
-/** Quick, so that a draining Endpoint Picker gets no new requests soon after it says so. */
-const EPP_HEALTH_CHECK = {
-  timeout: "1s",
-  interval: "0.25s",
-  unhealthy_threshold: 1,
-  healthy_threshold: 1,
-  grpc_health_check: { service_name: "envoy.service.ext_proc.v3.ExternalProcessor" },
+/**
+ * Quick, so that a draining Endpoint Picker gets no new requests soon after it says so. None is tried when none is
+ * healthy: a stream that cannot begin fails open, one that fails after its first piece of body cannot
+ * (envoyproxy/envoy pull request 41276).
+ */
+const HEALTH_CHECKED = {
+  health_checks: [
+    {
+      timeout: "1s",
+      interval: "0.25s",
+      no_traffic_interval: "0.25s",
+      unhealthy_threshold: 1,
+      healthy_threshold: 1,
+      grpc_health_check: { service_name: "envoy.service.ext_proc.v3.ExternalProcessor" },
+    },
+  ],
+  common_lb_config: { healthy_panic_threshold: { value: 0 } },
 };
 const WINDOWS = { initial_stream_window_size: 65536, initial_connection_window_size: 1048576 };
 
@@ -186,7 +196,7 @@ function eppCluster({ epps, eppTls }: EnvoyConfigOptions): object {
     circuit_breakers: { thresholds: [{ ...MANY, max_retries: 1024 }] },
     typed_extension_protocol_options: httpProtocol({ http2_protocol_options: WINDOWS }),
     load_assignment: { cluster_name: "ext_proc", endpoints: [{ lb_endpoints: endpoints }] },
-    ...(epps.some(({ healthPort }) => healthPort !== undefined) ? { health_checks: [EPP_HEALTH_CHECK] } : {}),
+    ...(epps.some(({ healthPort }) => healthPort !== undefined) ? HEALTH_CHECKED : {}),
     ...(eppTls ? { transport_socket: tls } : {}),
   };
 }

@@ -87,6 +87,7 @@ export interface EppOptions {
   /** More options, as on its command line. */
   readonly flags?: readonly string[];
   readonly grpcPort?: number;
+  readonly healthPort?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -101,16 +102,14 @@ export interface RunningEpp {
 
 /** Starts an Endpoint Picker and waits until it serves. @throws Error with its last words when it does not */
 export async function startEpp(epp: EppProgram, options: EppOptions): Promise<RunningEpp> {
-  const [free, healthPort, metricsPort] = await freePorts(3);
-  const grpcPort = options.grpcPort ?? free!;
-  const ports = ["--grpc-port", grpcPort, "--grpc-health-port", healthPort!, "--metrics-port", metricsPort!].map(
-    String,
-  );
+  const [freeGrpcPort, freeHealthPort, metricsPort] = await freePorts(3);
+  const { grpcPort = freeGrpcPort!, healthPort = freeHealthPort! } = options;
+  const ports = ["--grpc-port", grpcPort, "--grpc-health-port", healthPort, "--metrics-port", metricsPort!].map(String);
   const basics = ["--config-file", options.configFile, "--secure-serving=false", "--pool-name", "pool"];
   const args = [...epp.args, ...basics, ...ports, ...(options.flags ?? [])];
   const program = new ChildProgram(epp.command, args, options.env === undefined ? {} : { env: options.env });
   try {
-    await program.until("serving", () => serving(healthPort!, grpcPort), READY_WITHIN_MS);
+    await program.until("serving", () => serving(healthPort, grpcPort), READY_WITHIN_MS);
   } catch (error) {
     await program.stop("SIGKILL");
     throw error;
@@ -118,7 +117,7 @@ export async function startEpp(epp: EppProgram, options: EppOptions): Promise<Ru
   return {
     name: epp.name,
     grpcPort,
-    healthPort: healthPort!,
+    healthPort,
     metricsPort: metricsPort!,
     program,
     stop: () => program.stop(),
