@@ -99,7 +99,4 @@ seccompProfile:
 {{- if and (ne $file "default-plugins.yaml") (not .Values.router.epp.pluginsConfig) (not (hasKey $custom $file)) }}
 {{- fail (printf "router.epp.pluginsConfigFile: %s is neither default-plugins.yaml nor in pluginsCustomConfig (%s)" $file (join ", " (keys $custom | sortAlpha))) }}
 {{- end }}
-{{- if and (include "epp.leaderElection" .) (eq (include "epp.proxyMode" .) "sidecar") (gt (int .Values.router.epp.replicas) 1) .Values.router.proxy.failOpen }}
-{{- /* A standby's own proxy is not reached, as its pod is not Ready. */}}
-{{- end }}
 {{- end }}

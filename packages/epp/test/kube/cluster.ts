@@ -197,11 +197,11 @@ export class Cluster {
     });
     writeFileSync(join(this.#folder, "audit.yaml"), AUDIT_POLICY);
     await this.startApiServer();
-    await Promise.all(CRD_FILES.map((file) => this.#define(readFileSync(join(CRDS, file), "utf8"))));
+    await Promise.all(CRD_FILES.map((file) => this.define(manifestsOf(readFileSync(join(CRDS, file), "utf8"))[0]!)));
   }
 
-  async #define(crd: string): Promise<void> {
-    const manifest = manifestsOf(crd)[0]!;
+  /** Applies a CustomResourceDefinition and waits until it is served. */
+  async define(manifest: Manifest): Promise<void> {
     await this.apply(manifest);
     const established = async (): Promise<true | undefined> => {
       const { status } = (await this.must("GET", pathOf(manifest))) as {

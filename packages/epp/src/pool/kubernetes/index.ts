@@ -1,7 +1,9 @@
 import { PoolError, type PoolSource } from "../pool-source.ts";
 import { POOL_GROUP } from "./custom-resources.ts";
-import { connectKubernetes } from "./kube-client.ts";
+import { connectKubernetes, type KubeClient } from "./kube-client.ts";
 import { KubernetesPool } from "./kubernetes-pool.ts";
+import { LeaderElection } from "./leader-election.ts";
+import { ScraperReview } from "./scraper-review.ts";
 
 /** Kubernetes discovery, as the command line asks for it: a pool or a selector, not both. */
 export interface KubernetesDiscovery {
@@ -23,7 +25,7 @@ export async function kubernetesPool(options: KubernetesDiscovery): Promise<Pool
     throw new PoolError(`--pool-group: "${poolGroup}" is not known (allowed: ${POOL_GROUP})`);
   }
   const client = await connectKubernetes();
-  const namespace = options.namespace || process.env.NAMESPACE || client.namespace || "default";
+  const namespace = namespaceOf(options.namespace, client);
   for (const [flag, name] of [
     ["--pool-name", poolName ?? "x"],
     ["--pool-namespace", namespace],
@@ -38,4 +40,35 @@ export async function kubernetesPool(options: KubernetesDiscovery): Promise<Pool
   if (endpointSelector === undefined)
     throw new PoolError("Kubernetes discovery needs --pool-name or --endpoint-selector");
   return new KubernetesPool({ client, namespace, target: { endpointSelector, endpointTargetPorts }, report });
+}
+
+/** Leader election among the replicas of an Endpoint Picker. */
+export interface KubernetesLeaderElection {
+  /** As for discovery. */
+  readonly namespace?: string;
+  readonly poolName?: string;
+  /** Told when this replica begins or stops to lead. */
+  readonly onChange: (leading: boolean) => void;
+  readonly report: (message: string) => void;
+}
+
+/**
+ * Stands for election with the lease that `WINDTUNNEL_EPP_LEASE` names (the chart sets it), else `<pool>-epp`.
+ *
+ * @throws PoolError
+ */
+export async function kubernetesLeaderElection(options: KubernetesLeaderElection): Promise<LeaderElection> {
+  const client = await connectKubernetes();
+  const lease = process.env.WINDTUNNEL_EPP_LEASE || `${options.poolName ?? "windtunnel"}-epp`;
+  const { onChange, report } = options;
+  return new LeaderElection({ client, namespace: namespaceOf(options.namespace, client), lease, onChange, report });
+}
+
+/** Asks Kubernetes who may read the metrics. @throws PoolError */
+export async function kubernetesScraperReview(): Promise<ScraperReview> {
+  return new ScraperReview(await connectKubernetes());
+}
+
+function namespaceOf(given: string | undefined, client: KubeClient): string {
+  return given || process.env.NAMESPACE || client.namespace || "default";
 }

@@ -18,13 +18,19 @@ export class KubeStatusError extends Error {
 }
 
 /** What discovery asks of the Kubernetes API: reading, and no more. */
-export interface KubeClient {
+export interface KubeReader {
   /** The namespace that the credentials point at. */
   readonly namespace: string | undefined;
   /** @throws KubeStatusError, or what the connection throws. */
   get(path: string, query: URLSearchParams, signal: AbortSignal): Promise<unknown>;
   /** Lines of a watch as they come; ends when the server ends it. @throws KubeStatusError, or what the connection throws. */
   watch(path: string, query: URLSearchParams, signal: AbortSignal): AsyncIterable<unknown>;
+}
+
+/** What leader election and the review of scrapers ask for besides. */
+export interface KubeClient extends KubeReader {
+  /** @throws KubeStatusError, or what the connection throws. */
+  send(method: "POST" | "PUT", path: string, body: object, signal: AbortSignal): Promise<unknown>;
 }
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -71,11 +77,15 @@ class HttpKubeClient implements KubeClient {
   }
 
   async get(path: string, query: URLSearchParams, signal: AbortSignal): Promise<unknown> {
-    return JSON.parse(await textOf(await this.#request(path, query, signal)));
+    return JSON.parse(await textOf(await this.#request("GET", path, query, signal)));
+  }
+
+  async send(method: "POST" | "PUT", path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return JSON.parse(await textOf(await this.#request(method, path, new URLSearchParams(), signal, body)));
   }
 
   async *watch(path: string, query: URLSearchParams, signal: AbortSignal): AsyncIterable<unknown> {
-    const response = await this.#request(path, new URLSearchParams([...query, ["watch", "true"]]), signal);
+    const response = await this.#request("GET", path, new URLSearchParams([...query, ["watch", "true"]]), signal);
     response.setEncoding("utf8");
     let rest = "";
     for await (const chunk of response as AsyncIterable<string>) {
@@ -87,8 +97,15 @@ class HttpKubeClient implements KubeClient {
     }
   }
 
-  async #request(path: string, query: URLSearchParams, signal: AbortSignal): Promise<IncomingMessage> {
-    const options: RequestOptions = { method: "GET", headers: { accept: "application/json" } };
+  async #request(
+    method: string,
+    path: string,
+    query: URLSearchParams,
+    signal: AbortSignal,
+    body?: object,
+  ): Promise<IncomingMessage> {
+    const headers = { accept: "application/json", ...(body && { "content-type": "application/json" }) };
+    const options: RequestOptions = { method, headers };
     await this.#config.applyToHTTPSOptions(options);
     const target = new URL(`${this.#server.pathname.replace(/\/$/, "")}${path}?${query}`, this.#server);
     const send = target.protocol === "http:" ? httpRequest : httpsRequest;
@@ -106,10 +123,10 @@ class HttpKubeClient implements KubeClient {
         clearTimeout(silence);
         reject(error);
       });
-      request.end();
+      request.end(body && JSON.stringify(body));
     });
     const status = response.statusCode ?? 0;
-    if (status === 200) return response;
+    if (status >= 200 && status < 300) return response;
     throw new KubeStatusError(status, messageOf(await textOf(response)));
   }
 }

@@ -2,7 +2,7 @@ import type { EndpointFacts } from "@windtunnel/router-policies";
 import type { ModelRewrite, Objective, PoolSink, PoolSource } from "../pool-source.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import { type InferencePool, inferencePool, objectiveOf, POOL_GROUP, rewriteOf } from "./custom-resources.ts";
-import type { KubeClient } from "./kube-client.ts";
+import type { KubeReader } from "./kube-client.ts";
 import { endpointsOf, type ServingPod, servingPod } from "./pods.ts";
 import { type KubeObject, Reflector } from "./reflector.ts";
 
@@ -13,7 +13,7 @@ export type KubernetesTarget =
 
 /** How a {@link KubernetesPool} works. */
 export interface KubernetesPoolOptions {
-  readonly client: KubeClient;
+  readonly client: KubeReader;
   readonly namespace: string;
   readonly target: KubernetesTarget;
   readonly report: (message: string) => void;

@@ -1,5 +1,5 @@
 import { Backoff, type BackoffOptions, pause } from "./backoff.ts";
-import { type KubeClient, KubeStatusError, oneLine } from "./kube-client.ts";
+import { type KubeReader, KubeStatusError, oneLine } from "./kube-client.ts";
 
 /** The metadata that following an object needs. */
 export interface KubeObject {
@@ -16,7 +16,7 @@ export interface KubeObject {
 
 /** What to follow and whom to tell. */
 export interface ReflectorOptions<T> {
-  readonly client: KubeClient;
+  readonly client: KubeReader;
   /** The list, such as `/api/v1/namespaces/default/pods`. */
   readonly path: string;
   /** `labelSelector` or `fieldSelector`. */

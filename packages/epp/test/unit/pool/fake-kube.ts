@@ -1,4 +1,4 @@
-import { type KubeClient, KubeStatusError } from "../../../src/pool/kubernetes/kube-client.ts";
+import { type KubeReader, KubeStatusError } from "../../../src/pool/kubernetes/kube-client.ts";
 import type { KubeObject } from "../../../src/pool/kubernetes/reflector.ts";
 
 type Item = KubeObject & Record<string, unknown>;
@@ -11,7 +11,7 @@ interface Watcher {
 }
 
 /** A Kubernetes API in memory: lists and watches of objects that a test puts in, and failures on demand. */
-export class FakeKube implements KubeClient {
+export class FakeKube implements KubeReader {
   readonly namespace = "default";
   /** Each call, as `list path` or `watch path@version`. */
   readonly calls: string[] = [];
