@@ -3,6 +3,7 @@ import { createSecureContext } from "node:tls";
 import { type HostEndpoint, PolicyError } from "@windtunnel/router-policies";
 import type { Clock } from "../host/clock.ts";
 import type { EndpointListener, LiveRouter } from "../host/live-router.ts";
+import type { Log } from "../host/log.ts";
 import type { EngineMapping } from "./engine-mapping.ts";
 import { EngineMetrics, type EngineState, type LoraInfo, newEngineState } from "./engine-metrics.ts";
 import type { ScrapeFailure } from "./http-page.ts";
@@ -13,11 +14,14 @@ import { ScrapeClient, type ScrapeTransport, scrapeReadBuffer } from "./scrape-c
 const INTERVAL_FLOOR_US = 50_000;
 /** An endpoint that refuses connections is still tried this often. */
 const SLOWEST_RETRY_US = 1_000_000;
+/** Failures in a row before one is worth a line in the log. */
+const FAILURES_TO_TELL = 10;
 const TICK_US = 5_000;
 const MOST_TICKS = 20;
 
 export interface MetricsScraperOptions {
   readonly clock: Clock;
+  readonly log?: Log;
   /** `--refresh-metrics-interval`; below 50 ms it is 50 ms. */
   readonly refreshIntervalUs?: number;
   /** What a page may take from request to last byte; 1 s unless given. */
@@ -66,6 +70,7 @@ export class MetricsScraper implements EndpointListener {
   readonly #live: LiveRouter;
   readonly #source: MetricsSource;
   readonly #clock: Clock;
+  readonly #log: Log | undefined;
   readonly #timeoutUs: number;
   readonly #transport: ScrapeTransport;
   readonly #buffer = scrapeReadBuffer();
@@ -83,6 +88,7 @@ export class MetricsScraper implements EndpointListener {
     this.#live = live;
     this.#source = source;
     this.#clock = options.clock;
+    this.#log = options.log;
     this.#timeoutUs = options.timeoutUs ?? 1_000_000;
     this.#transport = transportOf(source, options.maxPageBytes ?? 8 * 1024 * 1024);
     const tickUs = Math.max(INTERVAL_FLOOR_US, options.refreshIntervalUs ?? INTERVAL_FLOOR_US);
@@ -175,6 +181,11 @@ export class MetricsScraper implements EndpointListener {
     this.counters.scrapes++;
     this.counters.pageBytes += to - from;
     this.counters.missingMetrics += missing;
+    if (target.failuresInARow >= FAILURES_TO_TELL) this.#log?.info(where(target), "metrics are scraped again");
+    if (missing > 0 && !target.toldOfMissing) {
+      target.toldOfMissing = true;
+      this.#log?.warn({ ...where(target), missing }, "the metrics page lacks metrics: they keep their values");
+    }
     target.scraped(this.#clock.nowUs());
     if (fresh) this.#live.metricsScraped(target.endpoint, metrics);
     else this.counters.emptyPages++;
@@ -184,6 +195,9 @@ export class MetricsScraper implements EndpointListener {
     this.counters.failures[kind]++;
     const nowUs = this.#clock.nowUs();
     target.failed(kind, detail, nowUs);
+    if (target.failuresInARow === FAILURES_TO_TELL) {
+      this.#log?.warn({ ...where(target), kind, detail }, "metrics cannot be scraped: the last values stay");
+    }
     if (kind !== "connect" && kind !== "timeout") return;
     const waitUs = this.intervalUs * 2 ** Math.min(10, target.failuresInARow - 1);
     target.notBeforeUs = nowUs + Math.min(waitUs, Math.max(SLOWEST_RETRY_US - this.intervalUs, this.intervalUs));
@@ -199,6 +213,7 @@ class ScrapeTarget {
   askedAtUs = 0;
   notBeforeUs = 0;
   failuresInARow = 0;
+  toldOfMissing = false;
   #scrapes = 0;
   #failures = 0;
   #lastScrapeUs = 0;
@@ -234,6 +249,12 @@ class ScrapeTarget {
     };
   }
 }
+
+const where = ({ endpoint, engine }: ScrapeTarget): object => ({
+  endpoint: endpoint.name,
+  address: endpoint.address,
+  engine: engine.mapping.engine,
+});
 
 /** `ip:port` or `[v6]:port` in its parts. */
 function addressOf(address: string): { host: string; port: number } {

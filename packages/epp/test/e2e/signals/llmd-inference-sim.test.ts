@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it, vi } from "vitest";
 import * as zmq from "zeromq";
 import { monotonicClock } from "../../../src/host/clock.ts";
 import { LiveRouter } from "../../../src/host/live-router.ts";
+import { decodeEventBatch } from "../../../src/signals/kv-events/engine-event.ts";
 import type { EventMessage } from "../../../src/signals/kv-events/event-frames.ts";
 import { KvEventSubscriber } from "../../../src/signals/kv-events/kv-event-subscriber.ts";
 import { kvEventsConfigs } from "../../../src/signals/kv-events/kv-events-config.ts";
@@ -154,6 +155,19 @@ describe.skipIf(program === undefined)(`KV events of llm-d-inference-sim (skippe
     expect(complete).toBe(true);
     expect(replayed[0]?.sequence).toBe(3n);
     expect(replayed.length).toBeGreaterThan(3);
+    // The look-alike hashes its blocks as upstream's index does: its hashes are what our keys must be.
+    const stored = replayed.flatMap(({ payload }) =>
+      decodeEventBatch(payload).events.filter(({ type }) => type === "stored"),
+    );
+    for (const event of stored) {
+      if (event.type !== "stored" || event.parent !== undefined) continue;
+      const { length, hi, lo } = keys.keysOf(event.tokens, { model: MODEL });
+      const hashes = Array.from({ length }, (_, k) =>
+        BigInt.asUintN(64, (BigInt(hi[k]!) << 32n) | BigInt(lo[k]! >>> 0)),
+      );
+      expect(hashes).toEqual(event.hashes);
+    }
+    expect(stored.length).toBeGreaterThan(0);
   });
 
   it("reads its metrics page", async () => {

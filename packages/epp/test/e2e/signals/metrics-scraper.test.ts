@@ -70,6 +70,8 @@ it.each<[string, Answer]>([
   ["chunks", (socket) => socket.write(chunked(PAGE.slice(0, 7), PAGE.slice(7, 20_000), PAGE.slice(20_000)))],
   ["no length, the connection ended", (socket) => socket.end(`HTTP/1.0 200 OK\r\n\r\n${PAGE}`)],
   ["connection: close", (socket) => socket.end(response(PAGE, "Connection: close\r\n"))],
+  ["more than one read takes", (socket) => socket.write(response(gauges(41, "# HELP x y\n".repeat(100_000))))],
+  ["more chunks than one read takes", (socket) => socket.write(chunked("# HELP x y\n".repeat(50_000), PAGE))],
   ["bytes in pieces", (socket) => dribble(socket, response(PAGE))],
   ["chunks in pieces", (socket) => dribble(socket, chunked(PAGE.slice(0, 9), PAGE.slice(9)))],
   ["an interim status that is refused, then a page", refuseFirst()],
