@@ -62,6 +62,8 @@ async function buildCommand(): Promise<void> {
     platform: "node",
     target: "node24",
     banner: { js: require },
+    // It has a native part; whoever wants KV events installs it beside the command, as the container image does.
+    external: ["zeromq"],
   });
   chmodSync(command, 0o755);
   writeFileSync(join(dist("cli"), "licences.txt"), licences(Object.keys(metafile.inputs)));

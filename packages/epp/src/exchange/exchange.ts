@@ -167,9 +167,7 @@ export class Exchange {
     this.#announce(body.length);
     for (const chunk of bodyChunks("requestBody", body, trailers === undefined)) this.#output.send(chunk);
     if (trailers !== undefined) this.#output.send({ requestTrailers: {} });
-    if (parsed?.skipResponse !== true) return;
-    this.#end("completed");
-    this.#finish();
+    if (parsed?.skipResponse === true) this.#completed();
   }
 
   #announce(bodyBytes: number | undefined): void {
@@ -212,7 +210,7 @@ export class Exchange {
     const set: [string, string][] = [[SEEN_HEADER, "true"]];
     if (this.#parts.verifyServed) set.push([SERVED_VERIFIER_HEADER, served ?? ""]);
     this.#output.send(responseHeaders(set));
-    if (endOfStream) this.#end("completed");
+    if (endOfStream) this.#completed();
   }
 
   #onResponseBody({ body = NO_BYTES, endOfStream = false }: HttpBody): void {
@@ -232,7 +230,7 @@ export class Exchange {
     const whole = this.#held === undefined ? body : Buffer.concat([...this.#held, body]);
     this.#held = undefined;
     for (const chunk of bodyChunks("responseBody", this.#restored(whole), endOfStream)) this.#output.send(chunk);
-    if (endOfStream) this.#end("completed");
+    if (endOfStream) this.#completed();
   }
 
   #onResponseTrailers(_trailers: HttpTrailers): void {
@@ -242,7 +240,7 @@ export class Exchange {
       for (const chunk of bodyChunks("responseBody", whole, false)) this.#output.send(chunk);
     }
     this.#output.send({ responseTrailers: {} });
-    this.#end("completed");
+    this.#completed();
   }
 
   #restored(body: Uint8Array): Uint8Array {
@@ -284,6 +282,12 @@ export class Exchange {
     this.#status = error.status;
     this.#output.send(refused(error));
     this.#end("aborted");
+    this.#finish();
+  }
+
+  /** The stream ends with the last message: a gateway that had to reset an open one would cost both sides more. */
+  #completed(): void {
+    this.#end("completed");
     this.#finish();
   }
 

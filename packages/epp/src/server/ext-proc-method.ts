@@ -1,5 +1,5 @@
 import { Exchange, type ExchangeParts } from "../exchange/exchange.ts";
-import { decodeProcessingRequest, encodeProcessingResponse } from "../wire/ext-proc-codec.ts";
+import { decodeProcessingRequest, encodeProcessingResponseFrame } from "../wire/ext-proc-codec.ts";
 import { GRPC_STATUS, type GrpcCall, type GrpcCallHandler, type GrpcMethod } from "../wire/grpc.ts";
 
 /** The ext_proc method: one exchange per call. */
@@ -18,7 +18,7 @@ class ExtProcCall implements GrpcCallHandler {
     this.#call = call;
     this.#exchange = new Exchange(parts, {
       send: (response) => {
-        call.send(encodeProcessingResponse(response));
+        call.sendFrame(encodeProcessingResponseFrame(response));
       },
       end: () => call.end(),
       fail: (message) => call.fail(GRPC_STATUS.invalidArgument, message),
