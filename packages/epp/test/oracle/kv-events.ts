@@ -3,7 +3,7 @@ import { type EngineEvent, KvPublisher } from "../support/kv-publisher.ts";
 import type { CaseRandom } from "./case-random.ts";
 import { routingDifference } from "./compare.ts";
 import { FakeEngineCache } from "./fake-engine-cache.ts";
-import { Pair } from "./pair.ts";
+import { endpointHost, Pair } from "./pair.ts";
 import type { ConfigParts } from "./picker-config.ts";
 import { DOMINATING_WEIGHT, shuffleQueues } from "./request-flow.ts";
 import type { Section, SectionContext } from "./section.ts";
@@ -85,20 +85,22 @@ async function compareEvents(
   share: number,
 ): Promise<void> {
   const [socketPort] = await freePorts(1);
-  const pair = await Pair.start(programs, config(socketPort!), { endpoints: ENDPOINTS });
   const publishers: KvPublisher[] = [];
+  let pair: Pair | undefined;
   try {
-    for (const address of pair.addresses) {
-      const publisher = new KvPublisher(address, MODEL);
+    // Before the subscribers: they try again only after seconds when nobody is there.
+    for (let index = 0; index < ENDPOINTS; index++) {
+      const publisher = new KvPublisher(MODEL);
       publishers.push(publisher);
-      await publisher.bind(`tcp://${address.split(":")[0]}:${socketPort}`);
+      await publisher.bind(`tcp://${endpointHost(index)}:${socketPort}`);
     }
+    pair = await Pair.start(programs, config(socketPort!), { endpoints: ENDPOINTS });
     await pair.settle(CONNECT_MS);
     const caches = publishers.map((_, index) => new FakeEngineCache(random, BLOCK_SIZE_TOKENS, index));
     const prompts = randomPrompts(random);
     const last = tally.cases + Math.ceil(cases / share);
     while (tally.cases < last) {
-      await publishRound(random, caches, publishers, prompts, maps);
+      await publishRound(random, caches, publishers, pair.addresses, prompts, maps);
       shuffleQueues(pair, random);
       await pair.settle();
       for (let done = 0; done < CASES_PER_ROUND && tally.cases < last; done++) {
@@ -108,7 +110,7 @@ async function compareEvents(
     progress(`precise index: ${tally.cases} cases, ${tally.differing} differ`);
   } finally {
     for (const publisher of publishers) publisher.close();
-    await pair.stop();
+    await pair?.stop();
   }
 }
 
@@ -116,6 +118,7 @@ async function publishRound(
   random: CaseRandom,
   caches: readonly FakeEngineCache[],
   publishers: readonly KvPublisher[],
+  pods: readonly string[],
   prompts: readonly (readonly number[])[],
   maps: boolean,
 ): Promise<void> {
@@ -127,7 +130,7 @@ async function publishRound(
       if (event !== undefined) events.push(event);
     }
     sent += Math.max(1, events.length);
-    await publishers[engine]!.publish(events, maps);
+    await publishers[engine]!.publish(pods[engine]!, events, maps);
   }
 }
 

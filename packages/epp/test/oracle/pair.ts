@@ -25,6 +25,11 @@ export interface HeldRequest {
   abort(): Promise<void>;
 }
 
+/** An address of its own for each endpoint of a pair: upstream's subsets know no ports. */
+export function endpointHost(index: number): string {
+  return `127.0.1.${index + 1}`;
+}
+
 /** Ours and upstream's Endpoint Picker over the same configuration, endpoint file and model servers. */
 export class Pair {
   readonly fakes: readonly FakeVllm[];
@@ -45,10 +50,9 @@ export class Pair {
     options: PairOptions,
   ): Promise<Pair> {
     const indexes = Array.from({ length: options.endpoints }, (_, index) => index);
-    // An address of its own for each: upstream's subsets know no ports.
     const { gauges = {} } = options;
     const fakes = await Promise.all(
-      indexes.map((index) => startFakeVllm({ name: `vllm-${index}`, host: `127.0.1.${index + 1}`, gauges })),
+      indexes.map((index) => startFakeVllm({ name: `vllm-${index}`, host: endpointHost(index), gauges })),
     );
     const endpoints = fakes.map(({ name, address }, index) => ({
       name,

@@ -19,12 +19,11 @@ export type EngineEvent =
 /** Publishes KV events as a vLLM engine does: topic, sequence number, msgpack. */
 export class KvPublisher {
   readonly #socket = new Publisher({ linger: 0 });
-  readonly #topic: string;
+  readonly #model: string;
   #sequence = 0n;
 
-  /** @param pod `ip:port` of the model server */
-  constructor(pod: string, model: string) {
-    this.#topic = `kv@${pod}@${model}`;
+  constructor(model: string) {
+    this.#model = model;
   }
 
   /** @param endpoint such as `tcp://127.0.0.1:5557` */
@@ -32,12 +31,15 @@ export class KvPublisher {
     return this.#socket.bind(endpoint);
   }
 
-  /** @param maps events with named fields, as newer engines send them; else positional */
-  async publish(events: readonly EngineEvent[], maps: boolean): Promise<void> {
+  /**
+   * @param pod `ip:port` of the model server
+   * @param maps events with named fields, as newer engines send them; else positional
+   */
+  async publish(pod: string, events: readonly EngineEvent[], maps: boolean): Promise<void> {
     const batch = [Date.now() / 1000, events.map((event) => (maps ? mapOf(event) : arrayOf(event))), 0];
     const sequence = Buffer.alloc(8);
     sequence.writeBigUInt64BE(this.#sequence++);
-    await this.#socket.send([this.#topic, sequence, encode(batch, { useBigInt64: true })]);
+    await this.#socket.send([`kv@${pod}@${this.#model}`, sequence, encode(batch, { useBigInt64: true })]);
   }
 
   close(): void {
