@@ -1,5 +1,8 @@
 import { jsonSyntaxFault, MAX_DEPTH } from "./json-syntax.ts";
 
+/** Reading a body again to say what is wrong with it costs much more than `JSON.parse`: a longer one is only refused. */
+const MAX_EXPLAINED_BYTES = 1 << 20;
+
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -19,7 +22,7 @@ export function jsonObject(body: Uint8Array): Json {
   if (value === null) return {};
   // V8 reads two things that Go does not: any depth, and numbers beyond a float64 (as Infinity).
   const fault = typeof value === "object" ? boundsFault(value) : undefined;
-  if (fault === "depth") throw new JsonFault(jsonSyntaxFault(bytes) ?? "exceeded max depth");
+  if (fault === "depth") throw new JsonFault(syntaxFault(bytes));
   if (typeof value !== "object" || Array.isArray(value)) {
     throw new JsonFault(`json: cannot unmarshal ${goKind(value)} into Go value of type map[string]interface {}`);
   }
@@ -53,8 +56,12 @@ function parsed(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString("utf8"));
   } catch {
-    throw new JsonFault(jsonSyntaxFault(bytes) ?? "invalid JSON");
+    throw new JsonFault(syntaxFault(bytes));
   }
+}
+
+function syntaxFault(bytes: Buffer): string {
+  return (bytes.length <= MAX_EXPLAINED_BYTES ? jsonSyntaxFault(bytes) : undefined) ?? "invalid JSON";
 }
 
 /** Whether something nests too deep or is a number beyond float64. */
@@ -65,11 +72,12 @@ function boundsFault(root: object): "depth" | "number" | undefined {
     if (depth > MAX_DEPTH) return "depth";
     const below: object[] = [];
     for (const container of level) {
-      const values = Array.isArray(container) ? container : Object.values(container);
-      for (const value of values) {
-        if (typeof value === "object") {
-          if (value !== null) below.push(value);
-        } else if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return "number";
+      const values: readonly unknown[] = Array.isArray(container) ? container : Object.values(container);
+      for (let i = 0; i < values.length; i++) {
+        const value = values[i];
+        if (typeof value === "number") {
+          if (value > Number.MAX_VALUE || value < -Number.MAX_VALUE) return "number";
+        } else if (typeof value === "object" && value !== null) below.push(value);
       }
     }
     level = below;

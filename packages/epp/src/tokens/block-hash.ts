@@ -39,8 +39,7 @@ export class CborFnvHash implements BlockHash {
   block(lo: number, hi: number, tokens: Int32Array, from: number, to: number, extras: readonly string[]): void {
     const cbor = this.#cbor;
     this.#open(lo, hi);
-    cbor.array(to - from);
-    for (let i = from; i < to; i++) cbor.unsigned(tokens[i]! >>> 0);
+    cbor.unsignedArray(tokens, from, to);
     if (extras.length === 0) cbor.null();
     else cbor.array(extras.length);
     for (const extra of extras) {

@@ -13,10 +13,6 @@ export class CborWriter {
     this.length = 0;
   }
 
-  unsigned(value: number): void {
-    this.#head(UNSIGNED, value);
-  }
-
   /** An unsigned number of 64 bits by its halves. */
   unsigned64(lo: number, hi: number): void {
     if (hi === 0) {
@@ -50,29 +46,18 @@ export class CborWriter {
     this.bytes[this.length++] = NULL;
   }
 
-  /** The shortest head that holds the value. */
+  /** An array of unsigned 32-bit numbers. */
+  unsignedArray(words: Int32Array, from: number, to: number): void {
+    this.#head(ARRAY, to - from);
+    this.#room(5 * (to - from));
+    let at = this.length;
+    for (let i = from; i < to; i++) at = put(this.bytes, at, UNSIGNED, words[i]! >>> 0);
+    this.length = at;
+  }
+
   #head(major: number, value: number): void {
     this.#room(5);
-    const { bytes } = this;
-    const kind = major << 5;
-    let at = this.length;
-    if (value < 24) {
-      bytes[at++] = kind | value;
-    } else if (value < 0x100) {
-      bytes[at++] = kind | 24;
-      bytes[at++] = value;
-    } else if (value < 0x10000) {
-      bytes[at++] = kind | 25;
-      bytes[at++] = value >>> 8;
-      bytes[at++] = value;
-    } else {
-      bytes[at++] = kind | 26;
-      bytes[at++] = value >>> 24;
-      bytes[at++] = value >>> 16;
-      bytes[at++] = value >>> 8;
-      bytes[at++] = value;
-    }
-    this.length = at;
+    this.length = put(this.bytes, this.length, major << 5, value);
   }
 
   #room(bytes: number): void {
@@ -81,4 +66,29 @@ export class CborWriter {
     this.bytes.copy(grown, 0, 0, this.length);
     this.bytes = grown;
   }
+}
+
+/** Writes the shortest head that holds the value; gives where it ends. */
+function put(bytes: Uint8Array, at: number, kind: number, value: number): number {
+  if (value < 24) {
+    bytes[at] = kind | value;
+    return at + 1;
+  }
+  if (value < 0x100) {
+    bytes[at] = kind | 24;
+    bytes[at + 1] = value;
+    return at + 2;
+  }
+  if (value < 0x10000) {
+    bytes[at] = kind | 25;
+    bytes[at + 1] = value >>> 8;
+    bytes[at + 2] = value;
+    return at + 3;
+  }
+  bytes[at] = kind | 26;
+  bytes[at + 1] = value >>> 24;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 8;
+  bytes[at + 4] = value;
+  return at + 5;
 }

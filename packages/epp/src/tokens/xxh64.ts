@@ -114,8 +114,8 @@ export interface Xxh64 {
 }
 
 /**
- * Compiles the hash. A 256-byte block and its link take 45 ns, against 1.1 µs with two calls into `xxhash-wasm`, which
- * copies each input and gives a BigInt.
+ * Compiles the hash. A 256-byte block and its link take 120 ns, copying included, against 590 ns with two calls into
+ * `xxhash-wasm`, each of which copies its input and gives a BigInt.
  */
 export function createXxh64(): Xxh64 {
   return instantiate([digest(), hash(), chain()], 1) as Xxh64;
