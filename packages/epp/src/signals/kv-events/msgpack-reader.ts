@@ -19,7 +19,8 @@ export class MsgpackReader {
 
   /** @throws MsgpackError */
   value(depth = 0): unknown {
-    const code = this.#uint(1);
+    if (this.#at >= this.#bytes.length) throw this.#endsHere();
+    const code = this.#bytes[this.#at++]!;
     if (code < 0x80) return code;
     if (code >= 0xe0) return code - 0x100;
     if (code < 0x90) return this.#map(code & 0x0f, depth);
@@ -104,7 +105,10 @@ export class MsgpackReader {
   }
 
   #uint(bytes: number): number {
-    return this.#bytes.readUIntBE(this.#skip(bytes), bytes);
+    const from = this.#skip(bytes);
+    let value = 0;
+    for (let i = from; i < from + bytes; i++) value = value * 256 + this.#bytes[i]!;
+    return value;
   }
 
   #int(bytes: number): number {
@@ -113,8 +117,12 @@ export class MsgpackReader {
 
   #skip(bytes: number): number {
     const from = this.#at;
-    if (from + bytes > this.#bytes.length) throw new MsgpackError(`ends at byte ${this.#bytes.length}`);
+    if (from + bytes > this.#bytes.length) throw this.#endsHere();
     this.#at = from + bytes;
     return from;
+  }
+
+  #endsHere(): MsgpackError {
+    return new MsgpackError(`ends at byte ${this.#bytes.length}`);
   }
 }
