@@ -25,6 +25,13 @@ export const newKvEventCounters = (): KvEventCounters => ({
   overLimit: 0,
 });
 
+/** What is kept of an endpoint at most. */
+export interface EngineBlocksLimits {
+  readonly maxBlocks: number;
+  /** Names of the tiers that any endpoint has, shared by all. */
+  readonly fleetTiers: Set<string>;
+}
+
 /** Kinds of caches whose blocks stand for whole prefixes. */
 const PREFIX_KINDS = new Set(["full_attention", "mla_attention", "sink_full_attention"]);
 /** Other spellings of the same kinds. */
@@ -35,6 +42,9 @@ const KIND_SPELLINGS: Readonly<Record<string, string>> = {
 const MAX_GROUPS = 64;
 /** Tiers of one endpoint; each has a byte of a record's counts. */
 const MAX_TIERS = 8;
+/** Tiers of all endpoints together: the router's index numbers them, and numbers no more than 256. */
+const MAX_FLEET_TIERS = 32;
+const LONGEST_TIER_NAME = 64;
 const MOST_COUNTED = 255;
 
 /** Words of an engine block's record: its hash, then its last router key, how many keys it has, and counts by tier. */
@@ -57,7 +67,7 @@ const KEY_WORDS = 6;
  */
 export class EngineBlocks {
   readonly #chain: PreciseKeys;
-  readonly #maxBlocks: number;
+  readonly #limits: EngineBlocksLimits;
   readonly #counters: KvEventCounters;
   readonly #emit: (event: KvEvent) => void;
   #hashes = new BlockTable(HASH_WORDS);
@@ -67,9 +77,14 @@ export class EngineBlocks {
   /** Scratch of one event. */
   readonly #scratch: BlockKeys = { length: 0, hi: new Int32Array(64), lo: new Int32Array(64) };
 
-  constructor(chain: PreciseKeys, maxBlocks: number, counters: KvEventCounters, emit: (event: KvEvent) => void) {
+  constructor(
+    chain: PreciseKeys,
+    limits: EngineBlocksLimits,
+    counters: KvEventCounters,
+    emit: (event: KvEvent) => void,
+  ) {
     this.#chain = chain;
-    this.#maxBlocks = maxBlocks;
+    this.#limits = limits;
     this.#counters = counters;
     this.#emit = emit;
   }
@@ -101,7 +116,7 @@ export class EngineBlocks {
       return;
     }
     const tier = this.#tierOf(event.medium);
-    if (tier < 0 || this.#hashes.size + event.hashes.length > this.#maxBlocks) {
+    if (tier < 0 || this.#hashes.size + event.hashes.length > this.#limits.maxBlocks) {
       counters.overLimit++;
       return;
     }
@@ -227,7 +242,12 @@ export class EngineBlocks {
   #tierOf(medium: string): number {
     const known = this.#tiers.indexOf(medium);
     if (known >= 0) return known;
-    return this.#tiers.length < MAX_TIERS ? this.#tiers.push(medium) - 1 : -1;
+    const { fleetTiers } = this.#limits;
+    const isNew = !fleetTiers.has(medium);
+    if (this.#tiers.length >= MAX_TIERS || (isNew && fleetTiers.size >= MAX_FLEET_TIERS)) return -1;
+    if (medium.length > LONGEST_TIER_NAME) return -1;
+    fleetTiers.add(medium);
+    return this.#tiers.push(medium) - 1;
   }
 
   /** Without a group always; with one, only caches of whole prefixes, with as many tokens as the hashes stand for. */

@@ -28,6 +28,7 @@ export class KvEventSubscriber implements EndpointListener {
   readonly #live: LiveRouter;
   readonly #options: KvEventSubscriberOptions;
   readonly #limits: ZmqLimits;
+  readonly #fleetTiers = new Set<string>();
   readonly #sources = new Map<HostEndpoint, EndpointEvents>();
   #library: typeof zmq | undefined;
   #bound: Subscription | undefined;
@@ -74,7 +75,8 @@ export class KvEventSubscriber implements EndpointListener {
     const { keys, socketPort, replaySocketPort, topicFilter } = this.#config;
     const emit = (event: Parameters<LiveRouter["kvEvent"]>[1]): void => this.#live.kvEvent(endpoint, event);
     const maxBlocks = this.#options.maxBlocksPerEndpoint ?? DEFAULT_MAX_BLOCKS;
-    const source = new EndpointEvents(new EngineBlocks(keys, maxBlocks, this.events, emit));
+    const limits = { maxBlocks, fleetTiers: this.#fleetTiers };
+    const source = new EndpointEvents(new EngineBlocks(keys, limits, this.events, emit));
     this.#sources.set(endpoint, source);
     const nowUs = (): number => this.#options.clock.nowUs();
     source.central = new EventStream(source.blocks, this.messages, nowUs);
@@ -108,8 +110,16 @@ export class KvEventSubscriber implements EndpointListener {
 
   #follow(subscription: Subscription, take: (message: EventMessage) => Promise<void>, where: string): void {
     const each = async (message: EventMessage | undefined): Promise<void> => {
-      if (message === undefined) this.messages.malformed++;
-      else await take(message);
+      if (message === undefined) {
+        this.messages.malformed++;
+        return;
+      }
+      try {
+        await take(message);
+      } catch (error) {
+        // One message must not end the subscription.
+        this.#options.log.error({ socket: where, error: (error as Error).message }, "a KV event message failed");
+      }
     };
     subscription.each(each).catch((error: Error) => {
       this.#options.log.error({ socket: where, error: error.message }, "KV events stop: the socket failed");

@@ -112,80 +112,83 @@ plugins:
 
 const alphabet = (first: string) => `${first} b c d e f g h i j k l m n o p q r s t u v w x y z`;
 
-describe.skipIf(program === undefined)(`KV events of llm-d-inference-sim (skipped: ${SKIP})`, () => {
-  it.each([
-    ["lists", []],
-    ["maps", ["--use-vllm-map-event-format"]],
-  ] as const)("as %s", async (_, flags) => {
-    const { config, live, subscriber, held, post, replay } = await start(flags);
-    const keys = new PreciseKeys(preciseKeysConfigs(config)[0]!);
-    const expected = async (prompt: string): Promise<string[]> => {
-      const [{ token_ids: tokens }] = (await post("/v1/completions/render", { model: MODEL, prompt })) as [
-        { token_ids: number[] },
-      ];
-      const { length, hi, lo } = keys.keysOf(tokens, { model: MODEL });
-      expect(length).toBe(3);
-      return Array.from({ length }, (_, k) => `${hi[k]},${lo[k]}`);
-    };
-    const ask = (prompt: string) => post("/v1/completions", { model: MODEL, prompt, max_tokens: 1 });
-    const first = await expected(alphabet("a"));
-    // What is sent before the subscription has reached the publisher is lost.
-    await soon(async () => {
-      await ask(alphabet(`x${Math.random()}`));
-      expect(held.size).toBe(CACHE_BLOCKS);
-    });
-    await ask(alphabet("a"));
-    await soon(() => expect([...held]).toEqual(expect.arrayContaining(first)));
-    for (const other of ["b", "c", "d"]) await ask(alphabet(other));
-    const last = await expected(alphabet("d"));
-    await soon(() => expect([...held]).toEqual(expect.arrayContaining(last)));
-    for (const key of first) expect(held.has(key)).toBe(false);
-    await soon(() => expect(held.size).toBe(CACHE_BLOCKS));
-    expect(subscriber.blocksOf(live.endpoints[0]!)).toBe(CACHE_BLOCKS);
-    expect(subscriber.messages).toMatchObject({
-      malformed: 0,
-      malformedEvents: 0,
-      unknownEvents: 0,
-      unknownPods: 0,
-      missed: 0,
-    });
-    const replayed: EventMessage[] = [];
-    const limits = { ...DEFAULT_ZMQ_LIMITS, replayIdleMs: 5000 };
-    const complete = await zmqReplay(zmq, replay, limits, () => false)(3n, (message) => replayed.push(message) > 0);
-    expect(complete).toBe(true);
-    expect(replayed[0]?.sequence).toBe(3n);
-    expect(replayed.length).toBeGreaterThan(3);
-    // The look-alike hashes its blocks as upstream's index does: its hashes are what our keys must be.
-    const stored = replayed.flatMap(({ payload }) =>
-      decodeEventBatch(payload).events.filter(({ type }) => type === "stored"),
-    );
-    for (const event of stored) {
-      if (event.type !== "stored" || event.parent !== undefined) continue;
-      const { length, hi, lo } = keys.keysOf(event.tokens, { model: MODEL });
-      const hashes = Array.from({ length }, (_, k) =>
-        BigInt.asUintN(64, (BigInt(hi[k]!) << 32n) | BigInt(lo[k]! >>> 0)),
+describe.skipIf(program === undefined)(
+  `llm-d-inference-sim${program === undefined ? ` (skipped: ${SKIP})` : ""}`,
+  () => {
+    it.each([
+      ["lists", []],
+      ["maps", ["--use-vllm-map-event-format"]],
+    ] as const)("as %s", async (_, flags) => {
+      const { config, live, subscriber, held, post, replay } = await start(flags);
+      const keys = new PreciseKeys(preciseKeysConfigs(config)[0]!);
+      const expected = async (prompt: string): Promise<string[]> => {
+        const [{ token_ids: tokens }] = (await post("/v1/completions/render", { model: MODEL, prompt })) as [
+          { token_ids: number[] },
+        ];
+        const { length, hi, lo } = keys.keysOf(tokens, { model: MODEL });
+        expect(length).toBe(3);
+        return Array.from({ length }, (_, k) => `${hi[k]},${lo[k]}`);
+      };
+      const ask = (prompt: string) => post("/v1/completions", { model: MODEL, prompt, max_tokens: 1 });
+      const first = await expected(alphabet("a"));
+      // What is sent before the subscription has reached the publisher is lost.
+      await soon(async () => {
+        await ask(alphabet(`x${Math.random()}`));
+        expect(held.size).toBe(CACHE_BLOCKS);
+      });
+      await ask(alphabet("a"));
+      await soon(() => expect([...held]).toEqual(expect.arrayContaining(first)));
+      for (const other of ["b", "c", "d"]) await ask(alphabet(other));
+      const last = await expected(alphabet("d"));
+      await soon(() => expect([...held]).toEqual(expect.arrayContaining(last)));
+      for (const key of first) expect(held.has(key)).toBe(false);
+      await soon(() => expect(held.size).toBe(CACHE_BLOCKS));
+      expect(subscriber.blocksOf(live.endpoints[0]!)).toBe(CACHE_BLOCKS);
+      expect(subscriber.messages).toMatchObject({
+        malformed: 0,
+        malformedEvents: 0,
+        unknownEvents: 0,
+        unknownPods: 0,
+        missed: 0,
+      });
+      const replayed: EventMessage[] = [];
+      const limits = { ...DEFAULT_ZMQ_LIMITS, replayIdleMs: 5000 };
+      const complete = await zmqReplay(zmq, replay, limits, () => false)(3n, (message) => replayed.push(message) > 0);
+      expect(complete).toBe(true);
+      expect(replayed[0]?.sequence).toBe(3n);
+      expect(replayed.length).toBeGreaterThan(3);
+      // The look-alike hashes its blocks as upstream's index does: its hashes are what our keys must be.
+      const stored = replayed.flatMap(({ payload }) =>
+        decodeEventBatch(payload).events.filter(({ type }) => type === "stored"),
       );
-      expect(hashes).toEqual(event.hashes);
-    }
-    expect(stored.length).toBeGreaterThan(0);
-  });
+      for (const event of stored) {
+        if (event.type !== "stored" || event.parent !== undefined) continue;
+        const { length, hi, lo } = keys.keysOf(event.tokens, { model: MODEL });
+        const hashes = Array.from({ length }, (_, k) =>
+          BigInt.asUintN(64, (BigInt(hi[k]!) << 32n) | BigInt(lo[k]! >>> 0)),
+        );
+        expect(hashes).toEqual(event.hashes);
+      }
+      expect(stored.length).toBeGreaterThan(0);
+    });
 
-  it("reads its metrics page", async () => {
-    const { config, live } = await start([
-      "--fake-metrics",
-      '{"running-requests":5,"waiting-requests":3,"kv-cache-usage":0.25}',
-    ]);
-    const scraper = new MetricsScraper(live, metricsSources(config)[0]!, { clock: monotonicClock });
-    scrapers.push(scraper);
-    scraper.start();
-    await soon(() =>
-      expect(live.endpoints[0]!.metrics).toMatchObject({
-        waitingQueueSize: 3,
-        runningRequestsSize: 5,
-        kvCacheUsageFraction: 0.25,
-        cacheBlockSizeTokens: BLOCK_SIZE_TOKENS,
-        cacheNumBlocks: CACHE_BLOCKS,
-      }),
-    );
-  });
-});
+    it("reads its metrics page", async () => {
+      const { config, live } = await start([
+        "--fake-metrics",
+        '{"running-requests":5,"waiting-requests":3,"kv-cache-usage":0.25}',
+      ]);
+      const scraper = new MetricsScraper(live, metricsSources(config)[0]!, { clock: monotonicClock });
+      scrapers.push(scraper);
+      scraper.start();
+      await soon(() =>
+        expect(live.endpoints[0]!.metrics).toMatchObject({
+          waitingQueueSize: 3,
+          runningRequestsSize: 5,
+          kvCacheUsageFraction: 0.25,
+          cacheBlockSizeTokens: BLOCK_SIZE_TOKENS,
+          cacheNumBlocks: CACHE_BLOCKS,
+        }),
+      );
+    });
+  },
+);

@@ -52,16 +52,21 @@ it.each([1, 2, 4])(
         const plain = new PlainIndex();
         /** As the router's index counts: tier and key. */
         const told = new Map<string, number>();
-        const blocks = new EngineBlocks(keys, 1000, newKvEventCounters(), ({ type, medium, keys }) => {
-          if (type === "cleared") told.clear();
-          for (let k = 0; k < (keys?.length ?? 0); k++) {
-            const key = `${medium} ${keys!.hi[k]},${keys!.lo[k]}`;
-            const count = (told.get(key) ?? 0) + (type === "stored" ? 1 : -1);
-            expect(count).toBeGreaterThanOrEqual(0);
-            if (count === 0) told.delete(key);
-            else told.set(key, count);
-          }
-        });
+        const blocks = new EngineBlocks(
+          keys,
+          { maxBlocks: 1000, fleetTiers: new Set() },
+          newKvEventCounters(),
+          ({ type, medium, keys }) => {
+            if (type === "cleared") told.clear();
+            for (let k = 0; k < (keys?.length ?? 0); k++) {
+              const key = `${medium} ${keys!.hi[k]},${keys!.lo[k]}`;
+              const count = (told.get(key) ?? 0) + (type === "stored" ? 1 : -1);
+              expect(count).toBeGreaterThanOrEqual(0);
+              if (count === 0) told.delete(key);
+              else told.set(key, count);
+            }
+          },
+        );
         const names = new Map<string, bigint>();
         for (const one of steps) {
           if (one.type === "cleared") {

@@ -33,15 +33,20 @@ class NamedKeys {
   }
 }
 
-function endpoint(blockSizeTokens: number, maxBlocks = 1000) {
+function endpoint(blockSizeTokens: number, maxBlocks = 1000, fleetTiers = new Set<string>()) {
   const keys = new NamedKeys(blockSizeTokens);
   const told: string[] = [];
   const counters = newKvEventCounters();
-  const blocks = new EngineBlocks(keys as unknown as PreciseKeys, maxBlocks, counters, (event: KvEvent) => {
-    const names =
-      event.keys === undefined ? [] : [...event.keys.lo.subarray(0, event.keys.length)].map((k) => keys.names[k]);
-    told.push([event.type, event.medium, ...names].join(" "));
-  });
+  const blocks = new EngineBlocks(
+    keys as unknown as PreciseKeys,
+    { maxBlocks, fleetTiers },
+    counters,
+    (event: KvEvent) => {
+      const names =
+        event.keys === undefined ? [] : [...event.keys.lo.subarray(0, event.keys.length)].map((k) => keys.names[k]);
+      told.push([event.type, event.medium, ...names].join(" "));
+    },
+  );
   const take = (): string[] => told.splice(0);
   return { blocks, counters, take };
 }
@@ -169,6 +174,17 @@ it("keeps within its limits", () => {
   blocks.apply(removed([1, 2]), "m");
   for (let tier = 0; tier < 12; tier++) blocks.apply(stored([1], [1, 2], { medium: `tier${tier}` }), "m");
   expect(take().length).toBe(1 + 7);
+});
+
+it("keeps the tiers of all endpoints within a limit", () => {
+  const tiers = new Set<string>();
+  for (let server = 0; server < 9; server++) {
+    const { blocks, counters } = endpoint(2, 1000, tiers);
+    for (let tier = 0; tier < 8; tier++) blocks.apply(stored([1], [1, 2], { medium: `${server}-${tier}` }), "m");
+    blocks.apply(stored([1], [1, 2], { medium: "x".repeat(99) }), "m");
+    expect(counters.overLimit).toBe(server < 4 ? 1 : 9);
+  }
+  expect(tiers.size).toBe(32);
 });
 
 it("keeps records as a map does", () => {
