@@ -13,11 +13,12 @@ interface Given {
     readonly dynamic?: { readonly factor?: number };
     readonly static?: { readonly staticToken?: number };
   };
+  readonly video?: { readonly defaultDuration?: number; readonly defaultResolution?: Size };
 }
 
 /** The estimate's options: what the token producer gives, else upstream's defaults. */
 export function estimateOptions(parameters: unknown): EstimateOptions {
-  const image = (parameters as Given | undefined)?.image;
+  const { image, video } = (parameters ?? {}) as Given;
   const staticImageTokens = image?.mode === "static" ? image.static?.staticToken : undefined;
   return {
     ...DEFAULT_ESTIMATE,
@@ -25,6 +26,11 @@ export function estimateOptions(parameters: unknown): EstimateOptions {
     defaultImage: {
       width: image?.defaultResolution?.width ?? DEFAULT_ESTIMATE.defaultImage.width,
       height: image?.defaultResolution?.height ?? DEFAULT_ESTIMATE.defaultImage.height,
+    },
+    videoSeconds: video?.defaultDuration ?? DEFAULT_ESTIMATE.videoSeconds,
+    videoFrame: {
+      width: video?.defaultResolution?.width ?? DEFAULT_ESTIMATE.videoFrame.width,
+      height: video?.defaultResolution?.height ?? DEFAULT_ESTIMATE.videoFrame.height,
     },
     ...(staticImageTokens === undefined ? {} : { staticImageTokens }),
   };

@@ -93,4 +93,6 @@ test("parameters of the token producer", () => {
   expect(tokens({ defaultResolution: { width: 1024, height: 512 } })).toBe(512);
   expect(tokens({ mode: "static", static: { staticToken: 7 } })).toBe(7);
   expect(tokens({ mode: "dynamic", static: { staticToken: 7 } })).toBe(225);
+  const video = { defaultDuration: 5, defaultResolution: { width: 64, height: 64 } };
+  expect(tokensOf([{ kind: "video", url: "" }], estimateOptions({ video }))).toBe(2 * 5 * 4);
 });
