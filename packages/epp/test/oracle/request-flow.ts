@@ -6,8 +6,10 @@ import type { Tally } from "./section.ts";
 
 const CASES_PER_SHUFFLE = 100;
 const MOST_HELD = 12;
-/** Upstream updates its indexes and counters beside the request. */
-const UPSTREAM_CATCHES_UP_MS = 4;
+/** Upstream updates its index of prefixes beside the request. */
+const UPSTREAM_CATCHES_UP_MS = 5;
+/** It hears of the first piece of a response, and of clients that went away, beside the stream. */
+const UPSTREAM_HEARS_MS = 30;
 
 /** A weight that no other scorer of a case comes near: `queue-scorer` then decides, and both pick alike. */
 export const DOMINATING_WEIGHT = 100;
@@ -45,21 +47,24 @@ export async function requestFlow({ pair, random, tally, cases, request, changed
     tally.add(routingDifference(answer.ours, answer.theirs));
     if (answer.theirs.destination === undefined) await answer.respond();
     else held.push(answer);
-    held = await advance(held, random);
-    await pair.settle(UPSTREAM_CATCHES_UP_MS);
+    held = await advance(pair, held, random);
   }
   await Promise.all(held.map((one) => one.respond()));
 }
 
-async function advance(held: readonly HeldRequest[], random: CaseRandom): Promise<HeldRequest[]> {
+async function advance(pair: Pair, held: readonly HeldRequest[], random: CaseRandom): Promise<HeldRequest[]> {
   const kept = [...held];
+  let isHeardLater = false;
   if (kept.length > 0 && random.chance(0.2)) {
-    const begun = kept[random.below(kept.length)]!;
-    await begun.begin();
+    await random.pick(kept).begin();
+    isHeardLater = true;
   }
   while (kept.length > MOST_HELD || (kept.length > 0 && random.chance(0.45))) {
     const [ended] = kept.splice(random.below(kept.length), 1);
-    await (random.chance(0.15) ? ended!.abort() : ended!.respond());
+    const isAborted = random.chance(0.15);
+    await (isAborted ? ended!.abort() : ended!.respond());
+    isHeardLater ||= isAborted;
   }
+  await pair.settle(isHeardLater ? UPSTREAM_HEARS_MS : UPSTREAM_CATCHES_UP_MS);
   return kept;
 }
