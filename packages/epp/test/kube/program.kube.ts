@@ -32,6 +32,7 @@ describe.skipIf("skip" in programs)(
         `grpcHealthPort=${health}`,
         `metricsPort=${metrics}`,
         "flags.debug-port=0",
+        "flags.drain-timeout=1s",
       ];
       const flags = values.flatMap((value) => ["--set", `router.epp.${value}`]);
       const manifests = await cluster.render(
