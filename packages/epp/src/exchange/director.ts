@@ -13,12 +13,17 @@ import type { RequestHeaders } from "./request-headers.ts";
 
 const DEFAULT_FLOW = "default-flow";
 
-/** A request that the director has routed. */
+/** A request that the director has routed. It outlives the response's last chunk, so it keeps no content. */
 export interface Routed {
   readonly flight: Flight;
   readonly parser: Parser | undefined;
-  readonly parsed: ParsedRequest | undefined;
-  /** What goes to the model server. */
+  /** The response is not to be looked at. */
+  readonly skipResponse: boolean;
+}
+
+/** A routed request, and what goes to the model server. */
+export interface RoutedBody {
+  readonly routed: Routed;
   readonly body: Uint8Array;
 }
 
@@ -56,7 +61,7 @@ export class Director {
    * @param abandoned whether the client has gone meanwhile: nothing is routed then
    * @throws RequestError
    */
-  direct(incoming: Incoming, body: Uint8Array, abandoned: () => boolean): Routed | Promise<Routed | undefined> {
+  direct(incoming: Incoming, body: Uint8Array, abandoned: () => boolean): RoutedBody | Promise<RoutedBody | undefined> {
     const { headers } = incoming;
     const parser = parserFor(this.#parts.parsers, headers.path);
     const parsed = parser.parse(body, headers.path);
@@ -65,9 +70,13 @@ export class Director {
     const targetModel = this.#targetModel(parsed.model, headers);
     const sent = targetModel === parsed.model ? body : withModel(parsed, body, targetModel);
     const tokens = this.#parts.tokenizer.tokens(parsed, targetModel, sent);
-    const decide = (ready: PromptTokens): Routed => {
-      const request = this.#request(incoming, parsed, targetModel, ready, body.length);
-      return { flight: this.#flight(this.#parts.live.arrived(request)), parser, parsed, body: sent };
+    const decide = (ready: PromptTokens): RoutedBody => {
+      const prompt = { tokens: ready };
+      const request = this.#request(incoming, parsed, targetModel, prompt, body.length);
+      const flight = this.#flight(this.#parts.live.arrived(request));
+      // The flight lasts as long as the response; the prompt need not.
+      prompt.tokens = NO_TOKENS;
+      return { routed: { flight, parser, skipResponse: parsed.skipResponse }, body: sent };
     };
     if (!(tokens instanceof Promise)) return decide(tokens);
     return tokens.then((ready) => (abandoned() ? undefined : decide(ready)));
@@ -75,9 +84,9 @@ export class Director {
 
   /** Routes a request without a body. @throws RequestError */
   directWithoutBody(incoming: Incoming): Routed {
-    const request = this.#request(incoming, undefined, "", NO_TOKENS, 0);
+    const request = this.#request(incoming, undefined, "", { tokens: NO_TOKENS }, 0);
     const flight = this.#flight(this.#parts.live.arrivedWithoutBody(request));
-    return { flight, parser: undefined, parsed: undefined, body: new Uint8Array() };
+    return { flight, parser: undefined, skipResponse: false };
   }
 
   #targetModel(model: string, headers: RequestHeaders): string {
@@ -93,9 +102,10 @@ export class Director {
     incoming: Incoming,
     parsed: ParsedRequest | undefined,
     targetModel: string,
-    tokens: PromptTokens,
+    prompt: { tokens: PromptTokens },
     bodyBytes: number,
   ): ArrivedRequest {
+    const { promptTokens, promptCount } = prompt.tokens;
     const { id, headers, subset, receivedAtUs } = incoming;
     const objective = headers.control("objective");
     const ttftSloMs = headers.controlNumber("ttftSloMs");
@@ -107,8 +117,8 @@ export class Director {
       targetModel,
       streaming: parsed?.stream ?? false,
       bodyBytes,
-      promptTokens: tokens.promptTokens,
-      promptCount: tokens.promptCount,
+      promptTokens,
+      promptCount,
       priority: this.#parts.pool.priorityOf(objective),
       fairnessId: headers.control("fairnessId") || DEFAULT_FLOW,
       receivedAtUs,
@@ -119,8 +129,8 @@ export class Director {
       ...(subset === undefined ? {} : { subset }),
       ...(headers.onlyIfCached ? { onlyIfCached: true } : {}),
       header: (name) => headers.get(name),
-      promptKeys: (blockSizeTokens, withPartialBlock, prompt = 0) =>
-        tokens.keys(blockSizeTokens, withPartialBlock, prompt),
+      promptKeys: (blockSizeTokens, withPartialBlock, index = 0) =>
+        prompt.tokens.keys(blockSizeTokens, withPartialBlock, index),
     };
   }
 

@@ -5,7 +5,7 @@ import type { LiveRouter } from "../host/live-router.ts";
 import type { HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProcessingResponse } from "../wire/ext-proc.ts";
 import { bodyChunks, refused, responseHeaders, routed } from "./answers.ts";
 import { SEEN_HEADER } from "./control-headers.ts";
-import type { Director, Routed } from "./director.ts";
+import type { Director, Routed, RoutedBody } from "./director.ts";
 import { restoreModel } from "./model-rewrite.ts";
 import { RequestError } from "./request-error.ts";
 import { RequestHeaders } from "./request-headers.ts";
@@ -161,13 +161,12 @@ export class Exchange {
       });
   }
 
-  #forward(answer: Routed, trailers: ProcessingRequest | undefined): void {
+  #forward({ routed: answer, body }: RoutedBody, trailers: ProcessingRequest | undefined): void {
     this.#routed = answer;
-    const { body, parsed } = answer;
     this.#announce(body.length);
     for (const chunk of bodyChunks("requestBody", body, trailers === undefined)) this.#output.send(chunk);
     if (trailers !== undefined) this.#output.send({ requestTrailers: {} });
-    if (parsed?.skipResponse === true) this.#completed();
+    if (answer.skipResponse) this.#completed();
   }
 
   #announce(bodyBytes: number | undefined): void {
@@ -198,7 +197,7 @@ export class Exchange {
   #onResponseHeaders(message: ProcessingRequest, { headers, endOfStream }: HttpHeaders): void {
     const routedRequest = this.#routed;
     if (routedRequest === undefined) throw new ProtocolViolation("a response to a request that was not routed");
-    const { flight, parser, parsed } = routedRequest;
+    const { flight, parser } = routedRequest;
     const response = new RequestHeaders(headers);
     const served = servedEndpoint(message);
     if (served !== undefined) flight.served = served;
@@ -206,7 +205,7 @@ export class Exchange {
     flight.status = this.#status;
     const isEventStream = response.get("content-type")?.includes("text/event-stream") ?? false;
     if (parser !== undefined) this.#usage = new UsageReader(parser, isEventStream);
-    if (parsed !== undefined && parsed.model !== flight.request.targetModel && !isEventStream) this.#held = [];
+    if (isRewritten(flight) && !isEventStream) this.#held = [];
     const set: [string, string][] = [[SEEN_HEADER, "true"]];
     if (this.#parts.verifyServed) set.push([SERVED_VERIFIER_HEADER, served ?? ""]);
     this.#output.send(responseHeaders(set));
@@ -244,9 +243,9 @@ export class Exchange {
   }
 
   #restored(body: Uint8Array): Uint8Array {
-    const { parsed, flight } = this.#routed!;
-    if (parsed === undefined || parsed.model === flight.request.targetModel || body.length === 0) return body;
-    return restoreModel(body, flight.request.targetModel, parsed.model);
+    const { flight } = this.#routed!;
+    if (!isRewritten(flight) || body.length === 0) return body;
+    return restoreModel(body, flight.request.targetModel, flight.request.model);
   }
 
   #incoming() {
@@ -295,4 +294,9 @@ export class Exchange {
     this.#over = true;
     this.#output.end();
   }
+}
+
+/** Whether the model server answers under another name than the client asked for. */
+function isRewritten({ request }: Flight): boolean {
+  return request.model !== "" && request.model !== request.targetModel;
 }

@@ -12,9 +12,11 @@ import { monotonicClock } from "../host/clock.ts";
 import { LiveRouter } from "../host/live-router.ts";
 import type { Log } from "../host/log.ts";
 import { randomStream } from "../host/random-streams.ts";
+import { checkParsers } from "../parsers/parser-for.ts";
 import type { PoolSource } from "../pool/pool-source.ts";
 import { PoolState } from "../pool/pool-state.ts";
 import { type Signals, startSignals } from "../signals/signals.ts";
+import type { Tokenizer } from "../tokens/prompt-tokens.ts";
 import { tokenizerFor } from "../tokens/tokenizer.ts";
 import { createGrpcServer, type GrpcServer } from "../wire/grpc-server.ts";
 import { EXT_PROC_SERVICE, type HealthState, healthMethods, servingStatus } from "../wire/health.ts";
@@ -87,6 +89,8 @@ class Epp implements RunningEpp {
   readonly #config: EndpointPickerConfig;
   readonly #pool: PoolState;
   readonly #seed: string;
+  readonly #parsers: readonly string[];
+  readonly #tokenizer: Tokenizer;
   readonly #tls: ServerTls | undefined;
   readonly #grpc: GrpcServer;
   readonly #health: GrpcServer;
@@ -106,6 +110,9 @@ class Epp implements RunningEpp {
     const emitScores = options.flag("emit-endpoint-scores");
     this.live = new LiveRouter(router, { clock: monotonicClock, explain: () => emitScores });
     this.#pool = new PoolState(this.live);
+    this.#parsers = parserTypes(this.#config);
+    checkParsers(this.#parsers);
+    this.#tokenizer = tokenizerFor(this.#config, { tokenizerFile: options.text("tokenizer-file"), log });
     this.#tls = options.flag("secure-serving") ? serverTls(options, log) : undefined;
     this.#grpc = this.#extProcServer(emitScores);
     this.#health = createGrpcServer({ methods: healthMethods((service) => this.#serving(service)) });
@@ -116,6 +123,7 @@ class Epp implements RunningEpp {
     for (const { position, message } of this.#config.warnings) {
       this.#log.warn({ line: position.line, column: position.column }, `${position.file}: ${message}`);
     }
+    await this.#tokenizer.ready?.();
     const { source } = await poolSourceOf(options, this.#config, this.#log);
     this.#signals = startSignals(this.#config, this.live, {
       clock: monotonicClock,
@@ -149,6 +157,7 @@ class Epp implements RunningEpp {
     this.#tls?.stop();
     await this.#source?.stop();
     await this.#signals?.stop();
+    await this.#tokenizer.stop?.();
     await this.#grpc.close();
     await this.#health.close();
   }
@@ -158,8 +167,8 @@ class Epp implements RunningEpp {
     const director = new Director({
       live: this.live,
       pool: this.#pool,
-      parsers: parserTypes(this.#config),
-      tokenizer: tokenizerFor(this.#config, { tokenizerFile: options.text("tokenizer-file"), log: this.#log }),
+      parsers: this.#parsers,
+      tokenizer: this.#tokenizer,
       random: randomStream(this.#seed, "model-rewrite"),
     });
     const method = extProcMethod({
