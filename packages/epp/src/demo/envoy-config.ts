@@ -213,7 +213,8 @@ function httpProtocol(explicit: object): object {
 function assignment(cluster: string, hosts: readonly string[]): object {
   const endpoints = hosts.map((host) => {
     const colon = host.lastIndexOf(":");
-    return { endpoint: { address: address(host.slice(0, colon), Number(host.slice(colon + 1))) } };
+    const ip = host.slice(0, colon).replace(/^\[|\]$/g, "");
+    return { endpoint: { address: address(ip, Number(host.slice(colon + 1))) } };
   });
   return { cluster_name: cluster, endpoints: [{ lb_endpoints: endpoints }] };
 }

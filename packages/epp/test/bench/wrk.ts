@@ -24,9 +24,10 @@ export interface LoadSpec {
 }
 
 const SESSIONS = 200;
+const WRK = "wrk";
 
 export function hasWrk(): boolean {
-  return spawnSync("wrk", ["--version"], { stdio: "ignore" }).error === undefined;
+  return spawnSync(WRK, ["--version"], { stdio: "ignore" }).error === undefined;
 }
 
 /** Sends completions of `SESSIONS` sessions with a shared prefix; with `wrk` where it is there, else from this process. */
@@ -38,7 +39,7 @@ async function withWrk({ url, connections, seconds, promptBytes, directory }: Lo
   const script = join(directory, "load.lua");
   writeFileSync(script, luaScript(promptBytes));
   const options = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "30s", "-s", script];
-  const wrk = new ChildProgram("wrk", [...options, `${url}/v1/completions`]);
+  const wrk = new ChildProgram(WRK, [...options, `${url}/v1/completions`]);
   const code = await wrk.exited;
   const line = wrk.output.split("\n").find((text) => text.startsWith("FIGURES "));
   if (code !== 0 || line === undefined) throw new Error(`wrk ended with ${code}: ${wrk.output}`);

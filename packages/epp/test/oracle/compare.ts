@@ -1,7 +1,7 @@
 import type { Routing } from "../support/envoy-client.ts";
 
 /** Scores may differ by this much: both compute in double precision, in another order. */
-export const SCORE_TOLERANCE = 1e-6;
+const SCORE_TOLERANCE = 1e-6;
 
 /** What two Endpoint Pickers answered to one request that differs; undefined where nothing does. */
 export function routingDifference(ours: Routing, theirs: Routing): string | undefined {

@@ -18,6 +18,12 @@ const EVENTS_PER_ROUND = 60;
 const CONNECT_MS = 2500;
 const PRODUCER = "precise-prefix-cache-producer";
 
+/**
+ * Room for every endpoint and tier of a block: when it is full the one heard of first goes, and what is heard over several
+ * sockets comes in no order.
+ */
+const indexerConfig = { kvBlockIndexConfig: { inMemoryConfig: { size: 1_000_000, podCacheSize: 4 * ENDPOINTS } } };
+
 const HASHES = [{}, { hashSeed: "42" }, { hashAlgorithm: "xxh64", hashSeed: "7" }];
 
 /** The precise prefix index: the same engine events to both, prompts of token ids. */
@@ -48,7 +54,7 @@ function producerConfig(socketPort: number, hashes: object): ConfigParts {
   return {
     plugins: [
       { type: "token-producer", parameters: { estimate: {} } },
-      { type: PRODUCER, parameters: { tokenProcessorConfig, kvEventsConfig: eventsConfig(socketPort) } },
+      { type: PRODUCER, parameters: { tokenProcessorConfig, indexerConfig, kvEventsConfig: eventsConfig(socketPort) } },
       { type: "prefix-cache-scorer", parameters: { prefixMatchInfoProducerName: PRODUCER } },
       { type: "queue-scorer" },
     ],
@@ -66,7 +72,7 @@ function scorerConfig(socketPort: number): ConfigParts {
   return {
     plugins: [
       { type: "token-producer", parameters: { estimate: {} } },
-      { type, parameters: { tokenProcessorConfig, kvEventsConfig: eventsConfig(socketPort) } },
+      { type, parameters: { tokenProcessorConfig, indexerConfig, kvEventsConfig: eventsConfig(socketPort) } },
       { type: "queue-scorer" },
     ],
     profile: [

@@ -125,7 +125,7 @@ export async function startEpp(epp: EppProgram, options: EppOptions): Promise<Ru
 }
 
 /** What a health check says: 1 = serving. @throws Error when nobody answers */
-export function healthStatus(port: number, service: string): Promise<number> {
+function healthStatus(port: number, service: string): Promise<number> {
   const definition = loadSync(join(import.meta.dirname, "health.proto"), { defaults: true });
   const loaded = loadPackageDefinition(definition) as unknown as {
     grpc: { health: { v1: { Health: ServiceClientConstructor } } };
