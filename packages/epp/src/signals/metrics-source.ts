@@ -1,4 +1,10 @@
-import { type EndpointPickerConfig, nearestMatch, type PluginSpec, PolicyError } from "@windtunnel/router-policies";
+import {
+  durationUs,
+  type EndpointPickerConfig,
+  nearestMatch,
+  type PluginSpec,
+  PolicyError,
+} from "@windtunnel/router-policies";
 import * as z from "zod";
 import { BUILT_IN_ENGINES, type EngineMapping, engineMapping, NO_SPECS } from "./engine-mapping.ts";
 import { MetricSpecError } from "./metric-spec.ts";
@@ -167,20 +173,9 @@ function ownNames(schema: unknown, value: unknown): unknown {
   );
 }
 
-const DURATION_UNIT_US: Readonly<Record<string, number>> = {
-  ns: 1e-3,
-  us: 1,
-  µs: 1,
-  ms: 1e3,
-  s: 1e6,
-  m: 60e6,
-  h: 3600e6,
-};
-
 function intervalUs(given: string, source: PluginSpec): number {
-  const parts = [...given.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)/g)];
-  const us = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * DURATION_UNIT_US[unit!]!, 0);
-  if (us > 0 && parts.map(([part]) => part).join("") === given) return Math.round(us);
+  const us = durationUs(given);
+  if (us !== undefined && us > 0) return Math.round(us);
   throw broken(source, `interval: found ${JSON.stringify(given)}, allowed is a duration such as 1s`);
 }
 

@@ -1,4 +1,4 @@
-import type { EndpointPickerConfig } from "@windtunnel/router-policies";
+import { durationUs, type EndpointPickerConfig } from "@windtunnel/router-policies";
 import type { Log } from "../host/log.ts";
 import { estimateOptions } from "./estimate-options.ts";
 import { preciseKeysConfigs } from "./precise-keys.ts";
@@ -47,21 +47,8 @@ function estimateTokenizer(maker: TokenMaker): Tokenizer {
   };
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-/** A Go duration such as `1m30s`, which the configuration's reader has checked; undefined where it is none or zero. */
+/** A duration of the configuration, whose reader has checked it; undefined where it is none or zero. */
 function durationMs(text: string | undefined): number | undefined {
-  let ms = 0;
-  for (const [, number, unit] of (text ?? "").matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)) {
-    ms += Number(number) * UNIT_MS[unit!]!;
-  }
-  return ms > 0 ? Math.max(1, Math.round(ms)) : undefined;
+  const us = text === undefined ? undefined : durationUs(text);
+  return us === undefined || us <= 0 ? undefined : us / 1000;
 }
