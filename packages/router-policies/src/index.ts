@@ -17,7 +17,13 @@ export { nearestMatch, PolicyError, type Position } from "./errors.ts";
 export type { BlockKeys } from "./framework/block-keys.ts";
 export type * from "./framework/data.ts";
 export type * from "./framework/decision.ts";
-export { type Endpoint, type EndpointFacts, type EndpointMetrics, NEVER_SCRAPED_US } from "./framework/endpoint.ts";
+export {
+  type Endpoint,
+  type EndpointFacts,
+  type EndpointMetrics,
+  type LoraAdapters,
+  NEVER_SCRAPED_US,
+} from "./framework/endpoint.ts";
 export * from "./framework/plugin.ts";
 export type { RandomSource } from "./framework/random.ts";
 export type { InferenceRequest } from "./framework/request.ts";

@@ -13,6 +13,14 @@ export interface ProfileResult {
   readonly targets: readonly Endpoint[];
 }
 
+/** The stages of a disaggregated request that run before its target, and where. */
+export interface DispatchedLegs {
+  /** Computes the prompt's KV cache, which the target then takes over; absent: the target computes it. */
+  readonly prefill?: Endpoint | undefined;
+  /** Encode the request's multimodal items, best first; absent: whoever prefills does. */
+  readonly encode?: readonly Endpoint[] | undefined;
+}
+
 export interface Dispatched {
   readonly kind: "dispatched";
   /**
@@ -24,6 +32,14 @@ export interface Dispatched {
   readonly targets: readonly Endpoint[];
   /** Each profile that ran and succeeded. */
   readonly profiles: readonly ProfileResult[];
+  /** Undefined when the target serves the request alone. */
+  readonly legs?: DispatchedLegs | undefined;
+  /** `ip:port` that the gateway is to name as destination; undefined: the targets' addresses. */
+  readonly destination?: string | undefined;
+  /** Request headers to set, by lower-case name. */
+  readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
+  /** Request headers that must not reach the model server, as far as they are not set. */
+  readonly removeHeaders?: readonly string[] | undefined;
   readonly record?: DecisionRecord;
 }
 

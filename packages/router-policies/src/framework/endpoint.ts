@@ -1,6 +1,14 @@
 /** `metrics.updatedAtUs` of an endpoint that was never scraped. */
 export const NEVER_SCRAPED_US = -1;
 
+/** The LoRA adapters of a model server, as vLLM's `vllm:lora_requests_info` tells. */
+export interface LoraAdapters {
+  readonly running: readonly string[];
+  readonly waiting: readonly string[];
+  /** Adapters at most in one batch (`max_lora`). */
+  readonly maxActive: number;
+}
+
 /** An endpoint's gauges as of its last scrape. A metric that was never seen reads 0, as upstream: it looks idle. */
 export interface EndpointMetrics {
   waitingQueueSize: number;
@@ -11,6 +19,8 @@ export interface EndpointMetrics {
   cacheBlockSizeTokens: number;
   /** From `cache_config_info`; 0 when unknown. */
   cacheNumBlocks: number;
+  /** Undefined for a server that tells of none. */
+  lora?: LoraAdapters | undefined;
   /** When the scrape happened, host time; NEVER_SCRAPED_US before the first. */
   updatedAtUs: number;
 }

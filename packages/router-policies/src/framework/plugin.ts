@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import type { DataKey, DataKind, DataKinds } from "./data.ts";
-import type { ProfileResult } from "./decision.ts";
+import type { DispatchedLegs, ProfileResult } from "./decision.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { RandomSource } from "./random.ts";
 import type { InferenceRequest } from "./request.ts";
@@ -83,6 +83,16 @@ export interface KvEvent {
   readonly keys?: import("./block-keys.ts").BlockKeys;
 }
 
+/** What a request takes along besides its target; filled anew for each. */
+export interface Outgoing {
+  legs: DispatchedLegs | undefined;
+  /** Sends the request to this address, whatever endpoint was picked. */
+  destination: string | undefined;
+  headers: readonly (readonly [name: string, value: string])[] | undefined;
+  /** Inbound headers that nobody but the router may set. */
+  removeHeaders: readonly string[] | undefined;
+}
+
 /** Things that happen around a decision; any plugin may have any of these. */
 export interface Hooks {
   /** After the picker: the request is about to go to `profiles[primary].targets[0]`. */
@@ -92,6 +102,13 @@ export interface Hooks {
     primary: ProfileResult,
     profiles: readonly ProfileResult[],
     nowUs: number,
+  ): void;
+  /** After `preRequest`: says what goes along with the request. Several plugins may each set other fields. */
+  outgoing?(
+    request: InferenceRequest,
+    primary: ProfileResult,
+    profiles: readonly ProfileResult[],
+    outgoing: Outgoing,
   ): void;
   /** First chunk of the response. */
   responseStarted?(ticket: number, nowUs: number): void;

@@ -23,6 +23,8 @@ export interface InferenceRequest {
   readonly subset?: readonly string[];
   /** The client wants an answer only from an endpoint that has some of the prompt cached (`Prefer: if-available`). */
   readonly onlyIfCached?: boolean;
+  /** The tokenised prompt has images, audio or video. */
+  readonly hasMultimodal?: boolean;
   /** A request header by lower-case name. */
   header(name: string): string | undefined;
   /**

@@ -37,6 +37,7 @@ export class EndpointPool {
         kvCacheUsageFraction: 0,
         cacheBlockSizeTokens: 0,
         cacheNumBlocks: 0,
+        lora: undefined,
         updatedAtUs: NEVER_SCRAPED_US,
       },
     };

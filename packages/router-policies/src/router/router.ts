@@ -2,7 +2,7 @@ import type { EndpointPickerConfig } from "../config/endpoint-picker-config.ts";
 import type { InFlightLoadData, PrefixMatchData } from "../framework/data.ts";
 import type { Decision, Dispatched, ProfileResult, Rejected } from "../framework/decision.ts";
 import type { Endpoint, EndpointFacts, EndpointMetrics } from "../framework/endpoint.ts";
-import type { Hooks, KvEvent, Producer, SaturationDetector } from "../framework/plugin.ts";
+import type { Hooks, KvEvent, Outgoing, Producer, SaturationDetector } from "../framework/plugin.ts";
 import type { RandomSource } from "../framework/random.ts";
 import type { InferenceRequest } from "../framework/request.ts";
 import { APPROX_PREFIX_CACHE_PRODUCER } from "../producers/approx-prefix-cache-producer.ts";
@@ -44,6 +44,7 @@ export class Router {
   readonly #tickets = new Tickets();
   readonly #producers: readonly Producer[];
   readonly #preRequest: readonly With<"preRequest">[];
+  readonly #outgoing: readonly With<"outgoing">[];
   readonly #responseStarted: readonly With<"responseStarted">[];
   readonly #responseEnded: readonly With<"responseEnded">[];
   readonly #kvEvent: readonly With<"kvEvent">[];
@@ -52,7 +53,10 @@ export class Router {
   /** What the gate for `onlyIfCached` reads: the producer of the default name only, as upstream. */
   readonly #cached: PrefixMatchData | undefined;
   /** The answer to requests without a record, filled anew for each. */
-  readonly #dispatched: Reused<Dispatched> = { kind: "dispatched", ticket: 0, targets: [], profiles: [] };
+  readonly #dispatched: Reused<Dispatched> = {
+    ...{ kind: "dispatched", ticket: 0, targets: [], profiles: [] },
+    ...{ legs: undefined, destination: undefined, headers: undefined, removeHeaders: undefined },
+  };
 
   /** @throws PolicyError when the configuration has a plugin that matters and is not built here */
   constructor(config: EndpointPickerConfig, host: RouterHost) {
@@ -70,6 +74,7 @@ export class Router {
     this.#producers = producersAtWork(built);
     this.#plugins = plugins;
     this.#preRequest = having("preRequest");
+    this.#outgoing = having("outgoing");
     this.#responseStarted = having("responseStarted");
     this.#responseEnded = having("responseEnded");
     this.#kvEvent = having("kvEvent");
@@ -152,16 +157,26 @@ export class Router {
     for (let i = 0; i < this.#preRequest.length; i++) {
       this.#preRequest[i]!.preRequest(request, ticket, primary, profiles, nowUs);
     }
-    if (recorder === null) {
-      const dispatched = this.#dispatched;
-      dispatched.ticket = ticket;
-      dispatched.targets = primary.targets;
-      dispatched.profiles = profiles;
-      return dispatched;
-    }
+    const dispatched = this.#dispatched;
+    dispatched.ticket = ticket;
+    dispatched.targets = primary.targets;
+    dispatched.profiles = profiles;
+    if (this.#outgoing.length > 0) this.#prepare(request, primary, profiles);
+    if (recorder === null) return dispatched;
     const kept = profiles.map(({ profile, targets }) => ({ profile, targets: targets.slice() }));
     const record = recorder.record("dispatched", primary.targets, primary.profile);
-    return { kind: "dispatched", ticket, targets: primary.targets.slice(), profiles: kept, record };
+    return { ...dispatched, targets: primary.targets.slice(), profiles: kept, record };
+  }
+
+  #prepare(request: InferenceRequest, primary: ProfileResult, profiles: readonly ProfileResult[]): void {
+    const dispatched = this.#dispatched as Outgoing;
+    dispatched.legs = undefined;
+    dispatched.destination = undefined;
+    dispatched.headers = undefined;
+    dispatched.removeHeaders = undefined;
+    for (let i = 0; i < this.#outgoing.length; i++) {
+      this.#outgoing[i]!.outgoing(request, primary, profiles, dispatched);
+    }
   }
 
   #reject(rejection: Rejected, recorder: DecisionRecorder | null): Rejected {
