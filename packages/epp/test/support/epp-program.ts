@@ -8,6 +8,8 @@ import { ChildProgram } from "../../src/demo/child-program.ts";
 
 const SERVING = 1;
 const READY_WITHIN_MS = 60_000;
+const LOWEST_PORT = 10_000;
+const PORTS = 22_000;
 const EXT_PROC = "envoy.service.ext_proc.v3.ExternalProcessor";
 
 /** How an Endpoint Picker is started; both take upstream's options. */
@@ -159,16 +161,23 @@ async function serving(healthPort: number, grpcPort: number): Promise<true | und
   });
 }
 
-/** Ports that nobody listens on now. */
+/**
+ * Ports that nobody listens on now, below those that the system gives to outgoing connections: one of these could take a
+ * port between our look and its use.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * PORTS);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, () => server.close(() => resolve(true)));
+  });
 }
