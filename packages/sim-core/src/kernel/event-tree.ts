@@ -40,7 +40,8 @@ export class EventTree {
     keys[node] = key;
     const winners = this.#winners;
     let best = entity;
-    let bestKey = key;
+    // Read back, as what the array gives is known to be a float: a mix with the argument would be boxed at every level.
+    let bestKey = keys[node]!;
     while (node > 1) {
       const sibling = node ^ 1;
       const siblingKey = keys[sibling]!;
