@@ -278,7 +278,7 @@ rules: [{level: Metadata}]
 `;
 
 /** The manifests of a YAML text. */
-export function manifestsOf(text: string): Manifest[] {
+function manifestsOf(text: string): Manifest[] {
   return parseAllDocuments(text)
     .map((document) => (document as { toJS(): unknown }).toJS() as Manifest | null)
     .filter((manifest) => manifest !== null);
@@ -287,7 +287,7 @@ export function manifestsOf(text: string): Manifest[] {
 const CLUSTER_SCOPED = ["CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "Namespace"];
 
 /** Where the API has an object. */
-export function pathOf({ apiVersion, kind, metadata }: Manifest): string {
+function pathOf({ apiVersion, kind, metadata }: Manifest): string {
   const base = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const scope = CLUSTER_SCOPED.includes(kind) ? "" : `/namespaces/${metadata.namespace}`;
   return `${base}${scope}/${kind.toLowerCase().replace(/y$/, "ie")}s/${metadata.name}`;
