@@ -13,24 +13,24 @@ export const leastConnectionsPicker = definePicker({
   create(parameters, { random, data }) {
     const load = data("in-flight-load", parameters.inFlightLoadProducerName);
     const targets: Endpoint[] = [];
+    /** Indexes of the endpoints that share the least. */
+    let sharing = new Int32Array(64);
     return {
       pick(_request, endpoints) {
         const requests = load.requests;
-        let index = 0;
+        const count = endpoints.length;
+        if (sharing.length < count) sharing = new Int32Array(2 * count);
         let least = requests[endpoints[0]!.slot]!;
-        let ties = 1;
-        for (let i = 1; i < endpoints.length; i++) {
-          const count = requests[endpoints[i]!.slot]!;
-          if (count < least) {
-            least = count;
-            index = i;
-            ties = 1;
-          } else if (count === least) ties++;
+        let shared = 1;
+        sharing[0] = 0;
+        for (let i = 1; i < count; i++) {
+          const inFlight = requests[endpoints[i]!.slot]!;
+          if (inFlight > least) continue;
+          if (inFlight < least) shared = 0;
+          least = inFlight;
+          sharing[shared++] = i;
         }
-        if (ties > 1) {
-          let skip = drawIndex(random, ties);
-          while (skip > 0) if (requests[endpoints[++index]!.slot] === least) skip--;
-        }
+        const index = sharing[shared === 1 ? 0 : drawIndex(random, shared)]!;
         return takeOne(endpoints[index]!, targets);
       },
       tied(endpoints) {
