@@ -1,6 +1,6 @@
-import type { GatewayRequest } from "../support/envoy-client.ts";
+import type { GatewayRequest } from "../support/gateway-messages.ts";
 import { routingDifference } from "./compare.ts";
-import { Pair } from "./pair.ts";
+import { endpointHost, Pair } from "./pair.ts";
 import type { ConfigParts } from "./picker-config.ts";
 import type { Comparison, Section, SectionContext } from "./section.ts";
 import { Tally } from "./section.ts";
@@ -51,6 +51,8 @@ const REQUESTS: Readonly<Record<string, GatewayRequest>> = {
 /** Requests that are routed although something about them is odd. */
 const ODD: Readonly<Record<string, GatewayRequest>> = {
   "no body": {},
+  "a subset with the address of an endpoint and another port": { body: PROMPT, subset: [`${endpointHost(1)}:1`] },
+  "a subset with the address of an endpoint alone": { body: PROMPT, subset: [endpointHost(1)] },
   "a path that no parser claims": { path: "/somewhere/else", body: "anything" },
   "a path with a query": { path: "/v1/completions?x=1", body: PROMPT },
   "a rewritten model": { body: PROMPT, headers: { "x-llm-d-model-name-rewrite": "n" } },

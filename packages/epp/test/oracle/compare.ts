@@ -1,4 +1,4 @@
-import type { Routing } from "../support/envoy-client.ts";
+import type { Routing } from "../support/gateway-messages.ts";
 
 /** Scores may differ by this much: both compute in double precision, in another order. */
 const SCORE_TOLERANCE = 1e-6;

@@ -1,7 +1,8 @@
 import type { FakeGauges } from "../../src/demo/fake-metrics-page.ts";
 import { type FakeVllm, startFakeVllm } from "../../src/demo/fake-vllm.ts";
-import { EnvoyClient, type GatewayRequest, type GatewayStream, type Routing } from "../support/envoy-client.ts";
+import { EnvoyClient, type GatewayStream } from "../support/envoy-client.ts";
 import { EppFiles, type EppProgram, type FileEndpoint, type RunningEpp, startEpp } from "../support/epp-program.ts";
+import type { GatewayRequest, Routing } from "../support/gateway-messages.ts";
 import { type ConfigParts, pickerConfig } from "./picker-config.ts";
 
 /** Five scrapes: after it, a change of the gauges has reached both. */

@@ -19,7 +19,7 @@ const STATED = [
   ["Order of hooks", "is that of the configuration; upstream's is random for each process"],
   [
     "Subset hints",
-    "are taken as a list or as one string, and an entry with a port means that port; upstream takes lists only and compares addresses alone",
+    "are taken as a list or as one string, upstream's as a list only; ports in them count with `--strict`, else addresses alone decide, as upstream",
   ],
   [
     "Tokens in flight with prefix information",
@@ -33,6 +33,10 @@ const NOT_COMPARABLE = [
     "baselines of ours; upstream has none",
   ],
   ["`prefix-cache-affinity-filter` with `explorationProbability`", "random; its two outcomes are compared without it"],
+  [
+    "A block held by more endpoints and tiers than `podCacheSize`",
+    "both forget the one heard of first, but what is heard over several sockets comes in no order",
+  ],
   ["Objectives, model rewrites", "come from Kubernetes; upstream has none with endpoints from a file"],
 ] as const;
 

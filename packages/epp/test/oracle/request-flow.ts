@@ -1,4 +1,4 @@
-import type { GatewayRequest } from "../support/envoy-client.ts";
+import type { GatewayRequest } from "../support/gateway-messages.ts";
 import type { CaseRandom } from "./case-random.ts";
 import { routingDifference } from "./compare.ts";
 import type { HeldRequest, Pair } from "./pair.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { routingDifference } from "../../oracle/compare.ts";
-import type { Routing } from "../../support/envoy-client.ts";
+import type { Routing } from "../../support/gateway-messages.ts";
 
 const ROUTED: Routing = {
   destination: "a",
