@@ -13,6 +13,7 @@ import { LiveRouter } from "../host/live-router.ts";
 import type { Log } from "../host/log.ts";
 import { randomStream } from "../host/random-streams.ts";
 import { checkParsers } from "../parsers/parser-for.ts";
+import type { LeaderElection } from "../pool/kubernetes/leader-election.ts";
 import type { PoolSource } from "../pool/pool-source.ts";
 import { PoolState } from "../pool/pool-state.ts";
 import { type Signals, startSignals } from "../signals/signals.ts";
@@ -96,6 +97,7 @@ class Epp implements RunningEpp {
   readonly #health: GrpcServer;
   #source: PoolSource | undefined;
   #signals: Signals | undefined;
+  #election: LeaderElection | undefined;
   #draining = false;
 
   constructor(options: EppOptions, log: Log) {
@@ -124,7 +126,8 @@ class Epp implements RunningEpp {
       this.#log.warn({ line: position.line, column: position.column }, `${position.file}: ${message}`);
     }
     await this.#tokenizer.ready?.();
-    const { source } = await poolSourceOf(options, this.#config, this.#log);
+    const { source, usesKubernetes } = await poolSourceOf(options, this.#config, this.#log);
+    if (options.flag("ha-enable-leader-election")) await this.#standForElection(usesKubernetes);
     this.#signals = startSignals(this.#config, this.live, {
       clock: monotonicClock,
       log: this.#log,
@@ -147,6 +150,8 @@ class Epp implements RunningEpp {
 
   async drain(): Promise<{ readonly abandoned: number }> {
     this.#draining = true;
+    // At once, so that a successor is ready before this one stops serving.
+    await this.#election?.stop();
     const windowMs = this.#options.durationUs("drain-timeout") / 1000;
     this.#log.info({ windowMs }, "draining");
     await sleep(windowMs);
@@ -155,11 +160,26 @@ class Epp implements RunningEpp {
 
   async stop(): Promise<void> {
     this.#tls?.stop();
+    await this.#election?.stop();
     await this.#source?.stop();
     await this.#signals?.stop();
     await this.#tokenizer.stop?.();
     await this.#grpc.close();
     await this.#health.close();
+  }
+
+  async #standForElection(usesKubernetes: boolean): Promise<void> {
+    if (!usesKubernetes) throw new OptionsError("--ha-enable-leader-election needs endpoints from Kubernetes");
+    const { kubernetesLeaderElection } = await import("../pool/kubernetes/index.ts");
+    const namespace = this.#options.text("pool-namespace");
+    const poolName = this.#options.text("pool-name");
+    this.#election = await kubernetesLeaderElection({
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(poolName === undefined ? {} : { poolName }),
+      onChange: (leading) => this.#log.info({ leading }, "leader election"),
+      report: (message) => this.#log.warn({ source: "leader election" }, message),
+    });
+    await this.#election.start();
   }
 
   #extProcServer(emitScores: boolean): GrpcServer {
@@ -200,6 +220,7 @@ class Epp implements RunningEpp {
       protocolMatches: protocolMatches(this.#config, this.#pool),
       pluginsReady: true,
       draining: this.#draining,
+      ...(this.#election === undefined ? {} : { leader: this.#election.leading }),
     });
   }
 }
