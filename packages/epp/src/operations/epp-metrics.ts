@@ -16,8 +16,8 @@ import { type MetricFamilies, metricFamilies } from "./metric-families.ts";
 import type { HistogramValue } from "./metric-values.ts";
 import { RequestSeries } from "./request-series.ts";
 
-/** Combinations of a request's labels that are told apart: each is some 250 lines of text. */
-const MAX_REQUEST_SERIES = 2000;
+/** Combinations of a request's labels that are told apart: each is some 20 KB of text. */
+const MAX_REQUEST_SERIES = 1000;
 /** Text that is put together before other work has its turn. */
 const TEXT_CHUNK = 200_000;
 const US_PER_SECOND = 1e6;
