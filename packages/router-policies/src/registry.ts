@@ -1,4 +1,5 @@
 import { type KnownPlugin, knownPlugins } from "./config/known-plugins.ts";
+import * as deciders from "./deciders/index.ts";
 import * as filters from "./filters/index.ts";
 import type { PluginDefinition } from "./framework/plugin.ts";
 import * as pickers from "./pickers/index.ts";
@@ -13,6 +14,7 @@ export const builtPlugins: readonly PluginDefinition[] = [
   pickers,
   profileHandlers,
   producers,
+  deciders,
 ].flatMap((index) => Object.values(index) as readonly unknown[] as readonly PluginDefinition[]);
 
 /** A plugin type, built here or only known of. */

@@ -13,6 +13,7 @@ const DEFAULT_HANDLER = "single-profile-handler";
 const DEFAULT_PARSERS = ["openai-parser", "anthropic-parser", "vllmhttp-parser", "passthrough-parser"];
 const DEFAULT_SOURCE = "metrics-data-source";
 const DEFAULT_EXTRACTOR = "core-metrics-extractor";
+const DETECTOR_ROLE = "saturation-detector";
 const DEFAULT_DETECTOR = "utilization-detector";
 
 /** Who makes a kind of data when nobody listed does. */
@@ -173,7 +174,10 @@ export function completeDetector(ref: Ref | undefined, set: PluginSet): string {
     return set.inject(DEFAULT_DETECTOR).name;
   }
   const plugin = set.resolve(ref, "saturationDetector");
-  if (plugin.type === DEFAULT_DETECTOR || plugin.role === "saturation-detector") return plugin.name;
+  const { entry } = plugin;
+  const detects =
+    entry.status === "built" ? entry.definition.detectsSaturation : entry.definition.role === DETECTOR_ROLE;
+  if (detects === true) return plugin.name;
   throw new PolicyError(`${quoted(ref.name)} is a ${plugin.role}, expected a saturation detector`, ref.at);
 }
 

@@ -111,27 +111,6 @@ const SCHEDULING: readonly KnownPlugin[] = [
   { type: "session-affinity-filter", role: "filter", alpha: true, parameters: sessionParameters },
   { type: "multicluster-session-affinity-filter", role: "filter", alpha: true },
   { type: "served-model-filter", role: "filter" },
-  { type: "data-parallel-profile-handler", role: "profile-handler", parameters: names("primaryPort") },
-  {
-    type: "header-profile-handler",
-    role: "profile-handler",
-    alpha: true,
-    parameters: names("headerName defaultProfile"),
-  },
-  {
-    type: "disagg-profile-handler",
-    role: "profile-handler",
-    aliases: ["pd-profile-handler"],
-    parameters: {
-      ...names("stageOrder decodeProfile prefillProfile encodeProfile"),
-      ...names("prefillDeciderPluginName encodeDeciderPluginName deciderPluginName"),
-      profiles: names("decode prefill encode"),
-      deciders: names("prefill encode"),
-    },
-  },
-  { type: "always-disagg-pd-decider", role: "decider", parameters: "ignored" },
-  { type: "always-disagg-multimodal-decider", role: "decider", parameters: "ignored" },
-  { type: "prefix-based-pd-decider", role: "decider", parameters: names("nonCachedTokens promptTokens") },
 ];
 
 const FLOW_CONTROL: readonly KnownPlugin[] = [
@@ -215,7 +194,6 @@ const PRODUCERS: readonly KnownPlugin[] = [
   { type: "mm-embeddings-cache-producer", role: "producer", parameters: names("cacheSizeInMBPerServer") },
   { type: "session-state-producer", role: "producer", parameters: names("evictionTtlSeconds evictionSweepSeconds") },
   { type: "multicluster-approx-prefix-cache-producer", role: "producer", alpha: true },
-  { type: "topology-producer", role: "producer", alpha: true },
   { type: "session-manager", role: "request-processor" },
   { type: "reserve-endpoint", role: "request-processor", alpha: true },
 ];

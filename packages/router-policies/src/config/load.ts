@@ -57,6 +57,7 @@ export function loadEndpointPickerConfig(text: string, options: LoadOptions): En
   requireExtractor(dataLayer, set);
   const saturationDetector = completeDetector(document.saturationDetector, set);
   completePolicies(document.flowControl.policies, set);
+  set.checkReferences();
   completeProducers(set, strict, warnings);
   lintProfiles(schedulingProfiles, set, warnings);
   warnIdleFlowControl(document, featureGates, warnings);
@@ -71,7 +72,7 @@ export function loadEndpointPickerConfig(text: string, options: LoadOptions): En
   };
 }
 
-const specOf = ({ entry: _entry, ...spec }: ResolvedPlugin): PluginSpec => spec;
+const specOf = ({ entry: _entry, node: _node, ...spec }: ResolvedPlugin): PluginSpec => spec;
 
 function warnIdleFlowControl(document: ConfigDocument, gates: FeatureGates, warnings: ConfigWarning[]): void {
   const { given, policies } = document.flowControl;

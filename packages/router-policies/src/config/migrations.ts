@@ -1,5 +1,5 @@
 import type { Position } from "../errors.ts";
-import { quoted } from "../errors.ts";
+import { PolicyError, quoted } from "../errors.ts";
 import type { ListedPlugin } from "./document.ts";
 import type { ConfigWarning } from "./endpoint-picker-config.ts";
 import type { Located, LocatedEntry, LocatedMap } from "./located.ts";
@@ -51,6 +51,7 @@ export function migrate(listed: readonly ListedPlugin[], warnings: ConfigWarning
   const folded = foldHandlers(listed, warn);
   const plugins = folded.plugins
     .map((plugin) => dropIgnored(plugin, warn))
+    .map((plugin) => (HANDLER_TYPES.includes(plugin.type) ? nestDisaggParameters(plugin, warn) : plugin))
     .map((plugin) => migrateAffinityPenalty(plugin, warn));
   return { plugins: moveToProducer(plugins, warn), dropped: folded.dropped };
 }
@@ -96,6 +97,45 @@ function dropIgnored(plugin: ListedPlugin, warn: Warn): ListedPlugin {
     return !isIgnored(entry);
   });
   return withEntries(plugin, kept);
+}
+
+/** The flat parameters of older releases by lower-case name, and where each stands now. A later one gives way. */
+const FLAT_DISAGG: ReadonlyMap<string, readonly ["profiles" | "deciders", string]> = new Map([
+  ["decodeprofile", ["profiles", "decode"]],
+  ["prefillprofile", ["profiles", "prefill"]],
+  ["encodeprofile", ["profiles", "encode"]],
+  ["prefilldeciderpluginname", ["deciders", "prefill"]],
+  ["encodedeciderpluginname", ["deciders", "encode"]],
+  ["deciderpluginname", ["deciders", "prefill"]],
+]);
+
+/** Flat parameters of the disaggregation handler become nested ones; the two are never mixed, as upstream. */
+function nestDisaggParameters(plugin: ListedPlugin, warn: Warn): ListedPlugin {
+  const flat = entriesOf(plugin).filter(({ key }) => FLAT_DISAGG.has(key.toLowerCase()));
+  if (flat.length === 0) return plugin;
+  const rest = entriesOf(plugin).filter((entry) => !flat.includes(entry));
+  const nested = rest.find((entry) => named("profiles")(entry) || named("deciders")(entry));
+  if (nested !== undefined) {
+    const [old] = flat;
+    throw new PolicyError(
+      `${quoted(old!.key)} of ${plugin.type} is the older form of ${quoted(nested.key)}: use one or the other`,
+      old!.keyAt,
+    );
+  }
+  const order = [...FLAT_DISAGG.keys()];
+  flat.sort((a, b) => order.indexOf(a.key.toLowerCase()) - order.indexOf(b.key.toLowerCase()));
+  const groups = { profiles: [] as LocatedEntry[], deciders: [] as LocatedEntry[] };
+  for (const { key, keyAt, value } of flat) {
+    const [group, name] = FLAT_DISAGG.get(key.toLowerCase())!;
+    warn(keyAt, `${quoted(key)} of ${plugin.type} migrated to ${quoted(`${group}.${name}`)}`);
+    if (!groups[group].some(named(name))) groups[group].push({ key: name, keyAt, value });
+  }
+  const added = (["profiles", "deciders"] as const).flatMap((key): LocatedEntry[] => {
+    const [first] = groups[key];
+    const at = first?.keyAt ?? plugin.at;
+    return first === undefined ? [] : [{ key, keyAt: at, value: { kind: "map", at, entries: groups[key] } }];
+  });
+  return withEntries(plugin, [...rest, ...added]);
 }
 
 const scalar = (value: number, at: Position): Located => ({ kind: "scalar", at, value });

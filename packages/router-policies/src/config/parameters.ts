@@ -94,6 +94,10 @@ function nodeAt(
   return { nearest, exact: nearest };
 }
 
+/** Where a parameter's value stands; undefined where it is not given. */
+export const positionOf = (node: Located | undefined, path: readonly string[]): Position | undefined =>
+  nodeAt(node, path).exact?.at;
+
 /** Parameters of a plugin that is only known of: names checked where they are known, values kept as given. */
 export function checkKnownParameters(known: KnownPlugin, node: Located | undefined): Readonly<Record<string, unknown>> {
   if (isAbsent(node)) return {};

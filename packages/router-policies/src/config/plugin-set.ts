@@ -4,12 +4,14 @@ import type { PluginDefinition } from "../framework/plugin.ts";
 import { type PluginType, pluginType, pluginTypeNames } from "../registry.ts";
 import type { ListedPlugin } from "./document.ts";
 import type { ConfigWarning, PluginSpec } from "./endpoint-picker-config.ts";
-import type { Ref } from "./located.ts";
-import { checkKnownParameters, resolveParameters } from "./parameters.ts";
+import type { Located, Ref } from "./located.ts";
+import { checkKnownParameters, positionOf, resolveParameters } from "./parameters.ts";
 
 /** A plugin of the configuration with what its type says. */
 export interface ResolvedPlugin extends PluginSpec {
   readonly entry: PluginType;
+  /** The parameters as they stand in the file. */
+  readonly node?: Located | undefined;
 }
 
 /** The plugins of one configuration, by name; grows as defaults add to it. */
@@ -63,7 +65,7 @@ export class PluginSet {
     if (this.#byName.has(name)) throw new PolicyError(`plugin name ${quoted(name)} stands twice`, plugin.at);
     const { parameters } = plugin;
     this.#insert({
-      ...{ name, type, role: entry.definition.role, status: entry.status, injected: false, entry },
+      ...{ name, type, role: entry.definition.role, status: entry.status, injected: false, entry, node: parameters },
       parameters:
         entry.status === "known"
           ? checkKnownParameters(entry.definition, parameters)
@@ -105,6 +107,20 @@ export class PluginSet {
     const hint = suggestion(name, listed);
     const unlisted = pluginType(name) === undefined ? "" : ": a known type, but not listed in plugins";
     throw new PolicyError(`${what} names an unknown plugin ${quoted(name)}${hint}${unlisted}`, at);
+  }
+
+  /** Checks that every plugin that a parameter names is there and can do its work. */
+  checkReferences(): void {
+    for (const { entry, parameters, type, node, position } of this.all) {
+      if (entry.status === "known") continue;
+      for (const { name, role, parameter } of entry.definition.refersTo?.(parameters as never) ?? []) {
+        const what = `parameter ${quoted(parameter.join("."))} of ${type}`;
+        const at = positionOf(node, parameter) ?? position;
+        const found = this.resolve({ name, at }, what);
+        if (found.role !== role)
+          throw new PolicyError(`${what}: ${quoted(name)} is a ${found.role}, expected a ${role}`, at);
+      }
+    }
   }
 
   /** Data that a plugin reads. */

@@ -17,6 +17,7 @@ export const utilizationDetector = defineFilter({
   type: "utilization-detector",
   summary: "Measures saturation from queue depth and KV usage; as a filter, drops endpoints beyond the thresholds.",
   readsMetrics: true,
+  detectsSaturation: true,
   parameters: z.strictObject({
     queueDepthThreshold: z.number().int().positive().default(5),
     kvCacheUtilThreshold: z.number().positive().max(1).default(0.8),

@@ -7,11 +7,12 @@ export interface DataKinds {
   "in-flight-load": InFlightLoadData;
   "uncached-tokens": UncachedTokensData;
   tokens: TokensData;
+  topology: TopologyData;
 }
 export type DataKind = keyof DataKinds;
 
 /** Kinds that hooks keep true at all times; all others are filled by `produce` for each request. */
-export const LIVE_DATA_KINDS: readonly DataKind[] = ["in-flight-load"];
+export const LIVE_DATA_KINDS: readonly DataKind[] = ["in-flight-load", "topology"];
 
 /** How much of the prompt each endpoint is thought to have cached. */
 export interface PrefixMatchData {
@@ -22,6 +23,8 @@ export interface PrefixMatchData {
   blockSizeTokens: number;
   /** Matched blocks by endpoint slot; weighted by tier and truncated in the precise index. */
   matchBlocks: Float64Array;
+  /** The same, unweighted: how many blocks from the front the endpoint has in any tier. */
+  cachedBlocks: Float64Array;
 }
 
 /** Requests and tokens that this router has sent to each endpoint and not yet seen finished; exact and live. */
@@ -39,6 +42,19 @@ export interface UncachedTokensData {
 export interface TokensData {
   available: boolean;
   promptTokens: number;
+}
+
+/** Where an endpoint runs; empty where unknown. */
+export interface Topology {
+  readonly host: string;
+  readonly rack: string;
+  readonly zone: string;
+  readonly region: string;
+}
+
+/** Where each endpoint runs, by slot; undefined where nothing is known. */
+export interface TopologyData {
+  readonly places: (Topology | undefined)[];
 }
 
 /** A datum that a plugin reads: its kind and the name of the producer that makes it. */

@@ -40,6 +40,8 @@ export interface Dispatched {
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
   /** Request headers that must not reach the model server, as far as they are not set. */
   readonly removeHeaders?: readonly string[] | undefined;
+  /** Headers to set on the response, by lower-case name. */
+  readonly responseHeaders?: readonly (readonly [name: string, value: string])[] | undefined;
   readonly record?: DecisionRecord;
 }
 

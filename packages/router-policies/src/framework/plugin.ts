@@ -5,6 +5,14 @@ import type { Endpoint } from "./endpoint.ts";
 import type { RandomSource } from "./random.ts";
 import type { InferenceRequest } from "./request.ts";
 
+/**
+ * The endpoint that an earlier profile picked for the request at hand, for the plugins of a later one; undefined while
+ * there is none. One object per router, which a profile handler of several stages keeps.
+ */
+export interface PeerEndpoint {
+  endpoint: Endpoint | undefined;
+}
+
 /** What a plugin is given when it is built. */
 export interface PluginContext {
   /** The plugin's name in the configuration (its type unless named). */
@@ -15,6 +23,9 @@ export interface PluginContext {
   readonly strict: boolean;
   /** The object that the named producer fills; only for keys that the plugin declared. */
   data<K extends DataKind>(kind: K, producer: string): DataKinds[K];
+  /** The decider of that name; only for names that the plugin declared in `refersTo`. */
+  decider(name: string): Decider;
+  readonly peer: PeerEndpoint;
 }
 
 /** Keeps the endpoints that may serve the request. */
@@ -61,6 +72,12 @@ export interface ProfileHandler {
   primary(results: ReadonlyMap<string, ProfileResult | null>): string | undefined;
 }
 
+/** Says whether a stage of a disaggregated request is worth an endpoint of its own. */
+export interface Decider {
+  /** @param decode the endpoint picked to decode; undefined where none is picked yet */
+  disaggregate(request: InferenceRequest, decode: Endpoint | undefined): boolean;
+}
+
 /** Measures how full the pool is, for admission. */
 export interface SaturationDetector {
   /** 0 = idle, 1 and more = saturated. */
@@ -89,6 +106,8 @@ export interface Outgoing {
   /** Sends the request to this address, whatever endpoint was picked. */
   destination: string | undefined;
   headers: readonly (readonly [name: string, value: string])[] | undefined;
+  /** Headers to set on the response. */
+  responseHeaders: readonly (readonly [name: string, value: string])[] | undefined;
   /** Inbound headers that nobody but the router may set. */
   removeHeaders: readonly string[] | undefined;
 }
@@ -103,7 +122,10 @@ export interface Hooks {
     profiles: readonly ProfileResult[],
     nowUs: number,
   ): void;
-  /** After `preRequest`: says what goes along with the request. Several plugins may each set other fields. */
+  /**
+   * After `preRequest`: says what goes along with the request. What it sets where another plugin has set something goes on
+   * top of it.
+   */
   outgoing?(
     request: InferenceRequest,
     primary: ProfileResult,
@@ -120,9 +142,18 @@ export interface Hooks {
 }
 
 /** A built plugin: any mix of roles. */
-export type Plugin = Partial<Filter & Scorer & Picker & Producer & ProfileHandler & SaturationDetector> & Hooks;
+export type Plugin = Partial<Filter & Scorer & Picker & Producer & ProfileHandler & SaturationDetector & Decider> &
+  Hooks;
 
-export type PluginRole = "filter" | "scorer" | "picker" | "profile-handler" | "producer";
+export type PluginRole = "filter" | "scorer" | "picker" | "profile-handler" | "producer" | "decider";
+
+/** A plugin that another one names in a parameter. */
+export interface PluginReference {
+  readonly name: string;
+  readonly role: PluginRole;
+  /** Where the name stands, outermost first. */
+  readonly parameter: readonly string[];
+}
 
 interface DefinitionBase<P, Role extends PluginRole> {
   readonly role: Role;
@@ -148,6 +179,10 @@ interface DefinitionBase<P, Role extends PluginRole> {
   readonly readsKvEvents?: boolean;
   /** Data that other plugins must produce. */
   requires?(parameters: P): readonly DataKey[];
+  /** Plugins that its parameters name; all are built before it. */
+  refersTo?(parameters: P): readonly PluginReference[];
+  /** Measures saturation: may stand as `flowControl.saturationDetector`. */
+  readonly detectsSaturation?: boolean;
   /** Kinds of data it produces under its own name. */
   readonly produces?: readonly DataKind[];
   /** Plugins that come with it, named by their type, where the configuration lists none of that name. */
@@ -160,7 +195,7 @@ export interface FilterDefinition<P = unknown> extends DefinitionBase<P, "filter
   create(parameters: P, context: PluginContext): Filter & Partial<Scorer & SaturationDetector> & Hooks;
 }
 export interface ScorerDefinition<P = unknown> extends DefinitionBase<P, "scorer"> {
-  create(parameters: P, context: PluginContext): Scorer & Hooks;
+  create(parameters: P, context: PluginContext): Scorer & Partial<Filter> & Hooks;
 }
 export interface PickerDefinition<P = unknown> extends DefinitionBase<P, "picker"> {
   create(parameters: P, context: PluginContext): Picker & Hooks;
@@ -174,12 +209,16 @@ export interface ProducerDefinition<P = unknown> extends DefinitionBase<P, "prod
     context: PluginContext,
   ): Producer & Hooks & { readonly data: Partial<{ readonly [K in DataKind]: DataKinds[K] }> };
 }
+export interface DeciderDefinition<P = unknown> extends DefinitionBase<P, "decider"> {
+  create(parameters: P, context: PluginContext): Decider & Hooks;
+}
 export type PluginDefinition =
   | FilterDefinition<never>
   | ScorerDefinition<never>
   | PickerDefinition<never>
   | ProfileHandlerDefinition<never>
-  | ProducerDefinition<never>;
+  | ProducerDefinition<never>
+  | DeciderDefinition<never>;
 
 type Given<D extends { role: PluginRole }> = Omit<D, "role">;
 
@@ -200,5 +239,9 @@ export const defineProfileHandler = <P>(
 ): ProfileHandlerDefinition<P> => ({ role: "profile-handler", ...definition });
 export const defineProducer = <P>(definition: Given<ProducerDefinition<P>>): ProducerDefinition<P> => ({
   role: "producer",
+  ...definition,
+});
+export const defineDecider = <P>(definition: Given<DeciderDefinition<P>>): DeciderDefinition<P> => ({
+  role: "decider",
   ...definition,
 });

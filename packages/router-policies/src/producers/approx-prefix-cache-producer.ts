@@ -55,11 +55,13 @@ class ApproxPrefixCacheProducer implements Producer, Hooks {
     this.#parameters = given;
     this.#strict = context.strict;
     this.#blockSizeTokens = this.#floored(given.blockSizeTokens ?? given.blockSize ?? 0);
+    const blocks = new Float64Array(32);
     this.#match = {
       available: true,
       totalBlocks: 0,
       blockSizeTokens: this.#blockSizeTokens,
-      matchBlocks: new Float64Array(32),
+      matchBlocks: blocks,
+      cachedBlocks: blocks,
     };
     this.data = { "prefix-match": this.#match };
   }
@@ -160,5 +162,6 @@ class ApproxPrefixCacheProducer implements Producer, Hooks {
     const wider = new Float64Array(Math.max(2 * this.#match.matchBlocks.length, slot + 1));
     wider.set(this.#match.matchBlocks);
     this.#match.matchBlocks = wider;
+    this.#match.cachedBlocks = wider;
   }
 }

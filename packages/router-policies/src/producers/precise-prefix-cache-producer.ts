@@ -88,8 +88,10 @@ class PrecisePrefixCacheProducer implements Producer, Hooks {
         ttlUs > 0 ? ttlUs : DEFAULT_SPECULATIVE_TTL_US,
       );
     }
-    const matchBlocks = new Float64Array(32);
-    this.#match = { available: false, totalBlocks: 0, blockSizeTokens: this.#blockSizeTokens, matchBlocks };
+    this.#match = {
+      ...{ available: false, totalBlocks: 0, blockSizeTokens: this.#blockSizeTokens },
+      ...{ matchBlocks: new Float64Array(32), cachedBlocks: new Float64Array(32) },
+    };
     this.data = { "prefix-match": this.#match };
   }
 
@@ -102,9 +104,10 @@ class PrecisePrefixCacheProducer implements Producer, Hooks {
     match.totalBlocks = prompt.length;
     match.available = prompt.length > 0;
     match.matchBlocks.fill(0);
+    match.cachedBlocks.fill(0);
     let from = 0;
     for (let p = 0; p < prompt.ends.length; p++) {
-      this.#index.match(prompt, from, prompt.ends[p]!, match.matchBlocks);
+      this.#index.match(prompt, from, prompt.ends[p]!, match.matchBlocks, match.cachedBlocks);
       from = prompt.ends[p]!;
     }
     // Upstream truncates the weighted sum, so that two blocks at 0.8 count as one; `strict` keeps it whole.
@@ -193,6 +196,7 @@ class PrecisePrefixCacheProducer implements Producer, Hooks {
     const wider = new Float64Array(Math.max(2 * this.#match.matchBlocks.length, slot + 1));
     wider.set(this.#match.matchBlocks);
     this.#match.matchBlocks = wider;
+    this.#match.cachedBlocks = new Float64Array(wider.length);
   }
 }
 

@@ -119,9 +119,9 @@ export class PrecisePrefixIndex {
 
   /**
    * Adds to `scores[server]` the sum, over the blocks from the prompt's front that the server holds without a gap, of
-   * the weight of its best tier.
+   * the weight of its best tier, and to `cached[server]` how many those blocks are.
    */
-  match(prompt: PromptBlocks, from: number, to: number, scores: Float64Array): void {
+  match(prompt: PromptBlocks, from: number, to: number, scores: Float64Array, cached: Float64Array): void {
     const { ids } = prompt;
     const end = this.#table.findChain(prompt.hi, prompt.lo, from, to, ids);
     if (end === from) return;
@@ -142,6 +142,7 @@ export class PrecisePrefixIndex {
         const holders = records[payload + SERVERS + word]!;
         if ((before & ~holders) !== 0) {
           this.#finish(word, before & ~holders, i, scores);
+          addTo(cached, word, before & ~holders, i - from);
           active[word] = before & holders;
         }
         alive |= before & holders;
@@ -149,7 +150,10 @@ export class PrecisePrefixIndex {
       if (alive === 0) return;
       if (records[payload + WEIGHTED] !== 0) this.#addWeighted(payload, i);
     }
-    for (let word = 0; word < words; word++) this.#finish(word, active[word]!, end, scores);
+    for (let word = 0; word < words; word++) {
+      this.#finish(word, active[word]!, end, scores);
+      addTo(cached, word, active[word]!, end - from);
+    }
   }
 
   #begin(word: number, servers: number, from: number): void {
@@ -322,5 +326,13 @@ export class PrecisePrefixIndex {
     this.#serverWords = length / 32;
     this.#active = new Int32Array(this.#serverWords);
     this.#table.widen(SERVERS + this.#serverWords);
+  }
+}
+
+/** Adds to the values of the servers of a mask. */
+function addTo(values: Float64Array, word: number, servers: number, amount: number): void {
+  for (let mask = servers; mask !== 0; mask &= mask - 1) {
+    const server = 32 * word + 31 - Math.clz32(mask & -mask);
+    values[server] = values[server]! + amount;
   }
 }

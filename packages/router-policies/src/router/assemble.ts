@@ -2,7 +2,9 @@ import type { EndpointPickerConfig, PluginSpec } from "../config/endpoint-picker
 import { PolicyError } from "../errors.ts";
 import { type DataKey, type DataKind, type DataKinds, LIVE_DATA_KINDS } from "../framework/data.ts";
 import type {
+  Decider,
   Filter,
+  PeerEndpoint,
   Picker,
   Plugin,
   PluginContext,
@@ -28,11 +30,18 @@ export interface BuiltPlugin {
 
 /** The data of a producer that is not there: nothing is known, nothing is in flight. */
 function absentData(kind: DataKind): DataKinds[DataKind] {
+  const NONE = new Float64Array(0);
   const none: DataKinds = {
-    "prefix-match": { available: false, totalBlocks: 0, blockSizeTokens: 0, matchBlocks: new Float64Array(0) },
+    "prefix-match": {
+      available: false,
+      totalBlocks: 0,
+      blockSizeTokens: 0,
+      ...{ matchBlocks: NONE, cachedBlocks: NONE },
+    },
     "in-flight-load": { requests: new Int32Array(0), tokens: new Float64Array(0) },
     "uncached-tokens": { tokens: new Float64Array(0) },
     tokens: { available: false, promptTokens: 0 },
+    topology: { places: [] },
   };
   return none[kind];
 }
@@ -46,21 +55,24 @@ export function buildPlugins(config: EndpointPickerConfig, host: RouterHost): Bu
   }
   const waiting = config.plugins.flatMap((spec) => {
     const entry = pluginType(spec.type);
-    return entry?.status === "built" ? [{ spec, definition: entry.definition, requires: requirementsOf(spec) }] : [];
+    if (entry?.status !== "built") return [];
+    return [{ spec, definition: entry.definition, requires: requirementsOf(spec), refersTo: referencesOf(spec) }];
   });
   const byName = new Map<string, BuiltPlugin>();
+  const peer: PeerEndpoint = { endpoint: undefined };
   const names = new Set(waiting.map(({ spec }) => spec.name));
   while (waiting.length > 0) {
-    const ready = waiting.findIndex(({ requires }) =>
-      requires.every(({ producer }) => byName.has(producer) || !names.has(producer)),
+    const isBuilt = (name: string): boolean => byName.has(name) || !names.has(name);
+    const ready = waiting.findIndex(
+      ({ requires, refersTo }) => requires.every(({ producer }) => isBuilt(producer)) && refersTo.every(isBuilt),
     );
     if (ready < 0) {
       const circle = waiting.map(({ spec }) => spec.name).join(", ");
       throw new PolicyError(`plugins need each other's data in a circle: ${circle}`, waiting[0]!.spec.position);
     }
     const [next] = waiting.splice(ready, 1);
-    const { spec, definition, requires } = next!;
-    byName.set(spec.name, { spec, definition, plugin: create(spec, definition, requires, byName, config, host) });
+    const { spec, definition } = next!;
+    byName.set(spec.name, { spec, definition, plugin: create(next!, byName, peer, config, host) });
   }
   return [...byName.values()];
 }
@@ -71,11 +83,25 @@ function requirementsOf(spec: PluginSpec): readonly DataKey[] {
   return entry.definition.requires?.(spec.parameters as never) ?? [];
 }
 
+/** Names of the plugins that the parameters name. */
+function referencesOf(spec: PluginSpec): readonly string[] {
+  const entry = pluginType(spec.type);
+  if (entry?.status !== "built") return [];
+  return (entry.definition.refersTo?.(spec.parameters as never) ?? []).map(({ name }) => name);
+}
+
+/** A plugin that is about to be built. */
+interface WaitingPlugin {
+  readonly spec: PluginSpec;
+  readonly definition: PluginDefinition;
+  readonly requires: readonly DataKey[];
+  readonly refersTo: readonly string[];
+}
+
 function create(
-  spec: PluginSpec,
-  definition: PluginDefinition,
-  requires: readonly DataKey[],
+  { spec, definition, requires, refersTo }: WaitingPlugin,
   built: ReadonlyMap<string, BuiltPlugin>,
+  peer: PeerEndpoint,
   config: EndpointPickerConfig,
   host: RouterHost,
 ): BuiltPlugin["plugin"] {
@@ -89,6 +115,14 @@ function create(
       }
       return (built.get(producer)?.plugin.data?.[kind] ?? absentData(kind)) as DataKinds[K];
     },
+    decider(name) {
+      const plugin = refersTo.includes(name) ? built.get(name)?.plugin : undefined;
+      if (plugin?.disaggregate === undefined) {
+        throw new PolicyError(`plugin "${spec.name}" names "${name}", expected a decider`, spec.position);
+      }
+      return plugin as BuiltRoles & Decider;
+    },
+    peer,
   };
   try {
     return definition.create(spec.parameters as never, context);

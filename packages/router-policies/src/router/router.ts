@@ -56,6 +56,7 @@ export class Router {
   readonly #dispatched: Reused<Dispatched> = {
     ...{ kind: "dispatched", ticket: 0, targets: [], profiles: [] },
     ...{ legs: undefined, destination: undefined, headers: undefined, removeHeaders: undefined },
+    responseHeaders: undefined,
   };
 
   /** @throws PolicyError when the configuration has a plugin that matters and is not built here */
@@ -174,6 +175,7 @@ export class Router {
     dispatched.destination = undefined;
     dispatched.headers = undefined;
     dispatched.removeHeaders = undefined;
+    dispatched.responseHeaders = undefined;
     for (let i = 0; i < this.#outgoing.length; i++) {
       this.#outgoing[i]!.outgoing(request, primary, profiles, dispatched);
     }

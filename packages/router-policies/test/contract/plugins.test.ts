@@ -27,7 +27,10 @@ interface World {
   readonly request: InferenceRequest;
   readonly data: DataKinds;
   readonly seed: number;
+  readonly peer: Endpoint | undefined;
 }
+
+const placeOf = (zone: string) => ({ host: "", rack: "", zone, region: "eu" });
 
 const gauge = fc.integer({ min: 0, max: 200 });
 const endpointArbitrary = (slot: number): fc.Arbitrary<Endpoint> =>
@@ -40,7 +43,11 @@ const endpointArbitrary = (slot: number): fc.Arbitrary<Endpoint> =>
         updatedAtUs: fc.constantFrom(-1, 0, 900_000, 1_000_000),
       }),
       labels: fc.record(
-        { "llm-d.ai/role": fc.constantFrom("prefill", "decode", "both", "x"), gpu: fc.constantFrom("h100", "l4") },
+        {
+          "llm-d.ai/role": fc.constantFrom("prefill", "decode", "both", "x"),
+          gpu: fc.constantFrom("h100", "l4"),
+          zone: fc.constantFrom("a", "b"),
+        },
         { requiredKeys: [] },
       ),
     })
@@ -66,16 +73,19 @@ const world: fc.Arbitrary<World> = fc
     endpoints: order.slice(0, count).map((slot) => all[slot]!),
     request: request({ promptTokens, headers }),
     seed,
+    peer: seed % 3 === 0 ? undefined : all[0],
     data: {
       "prefix-match": {
         available,
         totalBlocks: available ? 50 : 0,
         blockSizeTokens: 64,
         matchBlocks: Float64Array.from(matches, (blocks) => (available ? blocks : 0)),
+        cachedBlocks: Float64Array.from(matches, (blocks) => (available ? blocks : 0)),
       },
       "in-flight-load": { requests: Int32Array.from(inFlight), tokens: Float64Array.from(inFlight, (n) => n * 1e5) },
       "uncached-tokens": { tokens: Float64Array.from(matches, (n) => n * 64) },
       tokens: { available, promptTokens },
+      topology: { places: all.map(({ labels }) => (labels.zone === undefined ? undefined : placeOf(labels.zone))) },
     },
   }));
 
@@ -86,12 +96,14 @@ function deepFreeze<T>(value: T): T {
 }
 
 /** A fresh instance, so that one check does not colour the next. */
-function build<T>(definition: PluginDefinition, { data, seed }: World, random: RandomSource = seeded(seed)): T {
+function build<T>(definition: PluginDefinition, { data, seed, peer }: World, random: RandomSource = seeded(seed)): T {
   const context: PluginContext = {
     name: definition.type,
     random,
     strict: false,
     data: ((kind: keyof DataKinds) => data[kind]) as PluginContext["data"],
+    decider: () => ({ disaggregate: () => seed % 2 === 0 }),
+    peer: { endpoint: peer },
   };
   const parameters = definition.parameters.parse(REQUIRED[definition.type] ?? {});
   return definition.create(parameters as never, context) as T;

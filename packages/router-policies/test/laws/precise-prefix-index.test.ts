@@ -60,12 +60,12 @@ class PlainIndex {
     }
   }
 
-  match(keys: number[]): number[] {
+  match(keys: number[], weightOf = (tier: number): number => WEIGHTS[tier]!): number[] {
     const found = keys.slice(0, keys.findIndex((key) => !this.keys.has(key)) >>> 0);
     const scores = Array.from({ length: SERVERS }, (_, server) => {
       let score = 0;
       for (const key of found) {
-        const weights = this.keys.get(key)!.flatMap((entry) => (entry.server === server ? [WEIGHTS[entry.tier]!] : []));
+        const weights = this.keys.get(key)!.flatMap((entry) => (entry.server === server ? [weightOf(entry.tier)] : []));
         if (weights.length === 0) break;
         score += Math.max(...weights);
       }
@@ -108,7 +108,9 @@ test.each([
         } else if (one.type === "match") {
           prompt.fill(prompts(one.keys), 16, false, 1000);
           const scores = new Float64Array(SERVERS);
-          index.match(prompt, 0, prompt.length, scores);
+          const cached = new Float64Array(SERVERS);
+          index.match(prompt, 0, prompt.length, scores, cached);
+          expect([...cached]).toEqual(plain.match(one.keys, () => 1));
           expect([...scores]).toEqual(plain.match(one.keys));
         } else {
           index[one.type](one.server, one.tier, hi, lo, 0, hi.length);

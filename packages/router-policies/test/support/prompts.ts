@@ -30,6 +30,10 @@ export function context(
     random: { next: () => 0 },
     strict: false,
     data: ((kind: DataKey["kind"]) => data[kind]) as PluginContext["data"],
+    decider: () => {
+      throw new Error("no deciders here");
+    },
+    peer: { endpoint: undefined },
     ...over,
   };
 }

@@ -87,6 +87,10 @@ export const context = (random: RandomSource = draws(0), strict = false): Plugin
   data: () => {
     throw new Error("no data here");
   },
+  decider: () => {
+    throw new Error("no deciders here");
+  },
+  peer: { endpoint: undefined },
 });
 
 export const scoresOf = (
