@@ -1,0 +1,220 @@
+import type { ServiceCounters } from "./service-counters.ts";
+
+const NONE = -1;
+const SEVERAL = -2;
+
+/**
+ * Max-min fair shares of links among transfers (progressive filling; Bertsekas and Gallager, Data Networks, §6.5.2): no
+ * transfer can have more without one that has less having still less.
+ *
+ * Links that share no transfer, directly or by others, do not touch each other, so a change is worked out within one
+ * such component only. Where one link holds back every transfer of a component, which is the common case, a change
+ * costs as much as its path is long.
+ */
+export class FairShares {
+  readonly #counters: ServiceCounters;
+  /** Bytes a microsecond. */
+  readonly #bandwidths: Float64Array;
+  /** Transfers on each link. */
+  readonly #flows: Int32Array;
+  /** The one link that holds back every transfer of this link's component; NONE where it is idle or there are several. */
+  readonly #sole: Int32Array;
+  /** Busy paths over each link. */
+  readonly #paths: number[][];
+  readonly #linksOf: (readonly number[])[] = [];
+  /** Transfers on each path. */
+  readonly #flowsOf: number[] = [];
+
+  // Of the filling in progress.
+  readonly #left: Float64Array;
+  readonly #open: Int32Array;
+  readonly #fixed: Int32Array;
+  readonly #found: Float64Array;
+  readonly #foundPath: number[] = [];
+  #round = 0;
+
+  constructor(bandwidthsBytesPerUs: Float64Array, counters: ServiceCounters) {
+    const links = bandwidthsBytesPerUs.length;
+    this.#counters = counters;
+    this.#bandwidths = bandwidthsBytesPerUs;
+    this.#flows = new Int32Array(links);
+    this.#sole = new Int32Array(links).fill(NONE);
+    this.#paths = Array.from({ length: links }, () => []);
+    this.#left = new Float64Array(links);
+    this.#open = new Int32Array(links);
+    this.#fixed = new Int32Array(links);
+    this.#found = new Float64Array(links);
+  }
+
+  addPath(links: readonly number[]): void {
+    this.#linksOf.push(links);
+    this.#flowsOf.push(0);
+    this.#foundPath.push(0);
+  }
+
+  /** Transfers on a link. */
+  flowsOn(link: number): number {
+    return this.#flows[link]!;
+  }
+
+  /** One more transfer on the path. */
+  enter(path: number, nowUs: number): void {
+    const links = this.#linksOf[path]!;
+    const busy = this.#soleOfBusy(links);
+    const isNew = this.#flowsOf[path]!++ === 0;
+    for (const link of links) {
+      this.#flows[link]!++;
+      if (isNew) this.#paths[link]!.push(path);
+    }
+    const sole = busy === NONE ? this.#narrowest(links) : busy;
+    if (sole === SEVERAL || !links.includes(sole) || links.some((link) => this.#isTighter(link, sole))) {
+      this.#redistribute(links, nowUs);
+      return;
+    }
+    for (const link of links) this.#sole[link] = sole;
+    this.#counters.assign(path, sole, nowUs);
+    this.#counters.setRate(sole, this.#bandwidths[sole]! / this.#flows[sole]!, nowUs);
+  }
+
+  /** One transfer less on the path. */
+  leave(path: number, nowUs: number): void {
+    const links = this.#linksOf[path]!;
+    const sole = this.#sole[links[0]!]!;
+    const isLast = --this.#flowsOf[path]! === 0;
+    if (isLast) this.#counters.release(path);
+    for (const link of links) {
+      if (isLast) removeFrom(this.#paths[link]!, path);
+      if (--this.#flows[link]! === 0) this.#sole[link] = NONE;
+    }
+    if (sole === NONE || !this.#staysSole(sole)) this.#redistribute(links, nowUs);
+    else if (this.#flows[sole]! > 0) {
+      this.#counters.setRate(sole, this.#bandwidths[sole]! / this.#flows[sole]!, nowUs);
+    }
+  }
+
+  /** What holds back all that shares a link with this path: one link, SEVERAL, or NONE as all its links are idle. */
+  #soleOfBusy(links: readonly number[]): number {
+    let sole = NONE;
+    for (const link of links) {
+      if (this.#flows[link] === 0) continue;
+      const here = this.#sole[link]!;
+      if (here === NONE || (sole !== NONE && here !== sole)) return SEVERAL;
+      sole = here;
+    }
+    return sole;
+  }
+
+  #narrowest(links: readonly number[]): number {
+    let narrowest = links[0]!;
+    for (const link of links) if (this.#bandwidths[link]! < this.#bandwidths[narrowest]!) narrowest = link;
+    return narrowest;
+  }
+
+  /** Whether an even share of `link` is less than one of `other`. */
+  #isTighter(link: number, other: number): boolean {
+    return this.#flows[link]! * this.#bandwidths[other]! > this.#flows[other]! * this.#bandwidths[link]!;
+  }
+
+  /** All transfers of the component cross its sole bottleneck, so only narrower links can become tighter. */
+  #staysSole(sole: number): boolean {
+    for (let link = 0; link < this.#sole.length; link++) {
+      if (this.#sole[link] === sole && this.#isTighter(link, sole)) return false;
+    }
+    return true;
+  }
+
+  /** Works out anew the shares of everything that shares links with these, directly or by others. */
+  #redistribute(seeds: readonly number[], nowUs: number): void {
+    this.#round += 1;
+    for (const seed of seeds) {
+      if (this.#flows[seed] === 0 || this.#found[seed] === this.#round) continue;
+      const { links, paths } = this.#component(seed);
+      const bottlenecks = this.#fill(links, paths, nowUs);
+      const sole = bottlenecks.length === 1 ? bottlenecks[0]! : NONE;
+      for (const link of links) this.#sole[link] = sole;
+    }
+  }
+
+  #component(seed: number): { links: number[]; paths: number[] } {
+    const links = [seed];
+    const paths: number[] = [];
+    this.#found[seed] = this.#round;
+    for (let at = 0; at < links.length; at++) {
+      for (const path of this.#paths[links[at]!]!) {
+        if (this.#foundPath[path] === this.#round) continue;
+        this.#foundPath[path] = this.#round;
+        paths.push(path);
+        for (const link of this.#linksOf[path]!) {
+          if (this.#found[link] === this.#round) continue;
+          this.#found[link] = this.#round;
+          links.push(link);
+        }
+      }
+    }
+    return { links, paths };
+  }
+
+  /** Raises all shares alike until a link is full, fixes those over it, and goes on with the others. */
+  #fill(links: readonly number[], paths: readonly number[], nowUs: number): number[] {
+    for (const link of links) {
+      this.#left[link] = this.#bandwidths[link]!;
+      this.#open[link] = this.#flows[link]!;
+    }
+    const bottlenecks: number[] = [];
+    const rates: number[] = [];
+    const heldBy: number[] = [];
+    const held: number[] = [];
+    while (held.length < paths.length) {
+      const full = this.#nextFull(links);
+      const rate = this.#left[full]! / this.#open[full]!;
+      const before = held.length;
+      this.#fixOver(full, held);
+      for (let i = before; i < held.length; i++) heldBy.push(full);
+      bottlenecks.push(full);
+      rates.push(rate);
+      // By counts and once a link: the order of the paths leaves no trace in the sums.
+      for (const link of links) {
+        this.#left[link] = Math.max(0, this.#left[link]! - rate * this.#fixed[link]!);
+        this.#fixed[link] = 0;
+      }
+    }
+    for (let i = 0; i < held.length; i++) this.#counters.assign(held[i]!, heldBy[i]!, nowUs);
+    for (let i = 0; i < rates.length; i++) this.#counters.setRate(bottlenecks[i]!, rates[i]!, nowUs);
+    return bottlenecks;
+  }
+
+  /** The link with the least left for each transfer whose share is open; the lower one of equals. */
+  #nextFull(links: readonly number[]): number {
+    let full = NONE;
+    for (const link of links) {
+      if (this.#open[link] === 0) continue;
+      if (full === NONE) {
+        full = link;
+        continue;
+      }
+      const mine = this.#left[link]! * this.#open[full]!;
+      const least = this.#left[full]! * this.#open[link]!;
+      if (mine < least || (mine === least && link < full)) full = link;
+    }
+    return full;
+  }
+
+  /** Fixes the open paths over a link: appends them, and counts their transfers on each link. */
+  #fixOver(full: number, held: number[]): void {
+    for (const path of this.#paths[full]!) {
+      if (this.#foundPath[path] !== this.#round) continue;
+      this.#foundPath[path] = -this.#round;
+      held.push(path);
+      const flows = this.#flowsOf[path]!;
+      for (const link of this.#linksOf[path]!) {
+        this.#open[link]! -= flows;
+        this.#fixed[link]! += flows;
+      }
+    }
+  }
+}
+
+function removeFrom(list: number[], value: number): void {
+  const last = list.pop()!;
+  if (last !== value) list[list.indexOf(value)] = last;
+}
