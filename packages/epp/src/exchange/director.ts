@@ -65,9 +65,8 @@ export class Director {
     const { headers } = incoming;
     const parser = parserFor(this.#parts.parsers, headers.path);
     const parsed = parser.parse(body, headers.path);
-    if (parsed.json !== undefined && parsed.model === "")
-      throw new RequestError(400, "model not found in request body");
-    const targetModel = this.#targetModel(parsed.model, headers);
+    const targetModel = this.#targetModel(headers.control("modelRewrite") || parsed.model);
+    if (parsed.modelRequired && targetModel === "") throw new RequestError(400, "model not found in request body");
     const sent = targetModel === parsed.model ? body : withModel(parsed, body, targetModel);
     const tokens = this.#parts.tokenizer.tokens(parsed, targetModel, sent);
     const decide = (ready: PromptTokens): RoutedBody => {
@@ -89,8 +88,7 @@ export class Director {
     return { flight, parser: undefined, skipResponse: false };
   }
 
-  #targetModel(model: string, headers: RequestHeaders): string {
-    const asked = headers.control("modelRewrite") || model;
+  #targetModel(asked: string): string {
     const found = this.#parts.pool.rewriteRuleOf(asked);
     if (found === undefined) return asked;
     const target = rewriteTarget(found.rule, this.#parts.random) ?? asked;

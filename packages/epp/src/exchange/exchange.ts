@@ -2,15 +2,15 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../host/clock.ts";
 import type { Flight } from "../host/flight.ts";
 import type { LiveRouter } from "../host/live-router.ts";
-import type { HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProcessingResponse } from "../wire/ext-proc.ts";
+import type { HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse } from "../wire/ext-proc.ts";
 import { bodyChunks, refused, responseHeaders, routed } from "./answers.ts";
 import { SEEN_HEADER } from "./control-headers.ts";
 import type { Director, Routed, RoutedBody } from "./director.ts";
-import { restoreModel } from "./model-rewrite.ts";
+import { Pieces } from "./pieces.ts";
 import { RequestError } from "./request-error.ts";
 import { RequestHeaders } from "./request-headers.ts";
+import { ResponseRelay } from "./response-relay.ts";
 import { servedEndpoint, subsetHint } from "./subset-hint.ts";
-import { UsageReader } from "./usage-reader.ts";
 
 /** Where an exchange's answers go. */
 export interface ExchangeOutput {
@@ -53,8 +53,9 @@ const NO_BYTES = new Uint8Array();
  * FULL_DUPLEX_STREAMED. Nothing is answered until the whole request is there; then where it goes, and its body. The
  * response passes through as it comes.
  *
- * Two things differ from upstream by choice: only headers that change are sent back, as setting a header to its own value
- * does nothing; and a body that trailers end is answered, where upstream waits for ever.
+ * What differs from upstream by choice: only headers that change are sent back, as setting a header to its own value
+ * does nothing; a body that trailers end is answered, where upstream waits for ever; messages out of turn fail the
+ * stream, where upstream guesses; and a response is held back only where a rewritten model has to be put back into it.
  */
 export class Exchange {
   readonly #parts: ExchangeParts;
@@ -62,16 +63,12 @@ export class Exchange {
   readonly #receivedAtUs: number;
   #headers: RequestHeaders | undefined;
   #subset: readonly string[] | undefined;
-  #chunks: Uint8Array[] = [];
-  #bodyBytes = 0;
+  readonly #body = new Pieces();
   #trace: RequestTrace | undefined;
   #routed: Routed | undefined;
-  #deciding = false;
-  /** Messages that came while the tokens were awaited. */
-  readonly #waiting: ProcessingRequest[] = [];
-  #usage: UsageReader | undefined;
-  /** A rewritten model has to be put back into a body that is not a stream: it waits for its end. */
-  #held: Uint8Array[] | undefined;
+  /** The whole request is there. */
+  #whole = false;
+  #response: ResponseRelay | undefined;
   #status = 0;
   #over = false;
 
@@ -83,10 +80,6 @@ export class Exchange {
 
   message(message: ProcessingRequest): void {
     if (this.#over) return;
-    if (this.#deciding) {
-      this.#waiting.push(message);
-      return;
-    }
     try {
       this.#dispatch(message);
     } catch (error) {
@@ -98,17 +91,16 @@ export class Exchange {
   closed(): void {
     this.#over = true;
     this.#end("aborted");
-    this.#chunks = [];
-    this.#waiting.length = 0;
+    this.#body.clear();
   }
 
   #dispatch(message: ProcessingRequest): void {
     if (message.requestHeaders) this.#onRequestHeaders(message, message.requestHeaders);
     else if (message.requestBody) this.#onRequestBody(message, message.requestBody);
-    else if (message.requestTrailers) this.#onRequestTrailers(message);
+    else if (message.requestTrailers) this.#onRequestTrailers();
     else if (message.responseHeaders) this.#onResponseHeaders(message, message.responseHeaders);
     else if (message.responseBody) this.#onResponseBody(message.responseBody);
-    else if (message.responseTrailers) this.#onResponseTrailers(message.responseTrailers);
+    else if (message.responseTrailers) this.#onResponseTrailers();
   }
 
   #onRequestHeaders(message: ProcessingRequest, { headers, endOfStream }: HttpHeaders): void {
@@ -117,55 +109,53 @@ export class Exchange {
     this.#subset = subsetHint(message);
     this.#trace = this.#parts.trace?.(this.#headers);
     if (!endOfStream) return;
+    this.#whole = true;
     this.#routed = this.#parts.director.directWithoutBody(this.#incoming());
     this.#announce(undefined);
   }
 
   #onRequestBody(message: ProcessingRequest, { body = NO_BYTES, endOfStream }: HttpBody): void {
-    if (this.#headers === undefined || this.#routed !== undefined)
-      throw new ProtocolViolation("a request body out of turn");
+    if (this.#headers === undefined || this.#whole) throw new ProtocolViolation("a request body out of turn");
+    // The gateway has replied itself: what is left of the request goes nowhere.
+    if (this.#response !== undefined) return;
     this.#subset = subsetHint(message) ?? this.#subset;
-    this.#bodyBytes += body.length;
-    if (this.#bodyBytes > this.#parts.maxBodyBytes) {
+    this.#body.add(body);
+    if (this.#body.bytes > this.#parts.maxBodyBytes) {
       throw new RequestError(413, `request body is larger than ${this.#parts.maxBodyBytes} bytes`);
     }
-    if (body.length > 0) this.#chunks.push(body);
-    if (endOfStream) this.#direct(undefined);
+    if (endOfStream) this.#direct(false);
   }
 
-  #onRequestTrailers(message: ProcessingRequest): void {
-    if (this.#headers === undefined) throw new ProtocolViolation("request trailers out of turn");
-    if (this.#routed === undefined) this.#direct(message);
-    else this.#output.send({ requestTrailers: {} });
+  #onRequestTrailers(): void {
+    if (this.#headers === undefined || this.#whole) throw new ProtocolViolation("request trailers out of turn");
+    if (this.#response === undefined) this.#direct(true);
   }
 
-  /** The whole request is there. @param trailers the message that ended it, when it was not the last of the body */
-  #direct(trailers: ProcessingRequest | undefined): void {
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#bodyBytes);
-    this.#chunks = [];
-    const answer = this.#parts.director.direct(this.#incoming(), body, () => this.#over);
+  /** The whole request is there. @param withTrailers they ended it, not its last body message */
+  #direct(withTrailers: boolean): void {
+    this.#whole = true;
+    const abandoned = () => this.#over || this.#response !== undefined;
+    const answer = this.#parts.director.direct(this.#incoming(), this.#body.take(), abandoned);
     if (!(answer instanceof Promise)) {
-      this.#forward(answer, trailers);
+      this.#forward(answer, withTrailers);
       return;
     }
-    this.#deciding = true;
     void answer
       .then((later) => {
-        this.#deciding = false;
-        if (later !== undefined) this.#forward(later, trailers);
-        for (const message of this.#waiting.splice(0)) this.message(message);
+        if (later === undefined) return;
+        if (abandoned()) this.#parts.live.responseEnded(later.routed.flight, "aborted");
+        else this.#forward(later, withTrailers);
       })
       .catch((error: unknown) => {
-        this.#deciding = false;
-        if (!this.#over) this.#failed(error);
+        if (!abandoned()) this.#failed(error);
       });
   }
 
-  #forward({ routed: answer, body }: RoutedBody, trailers: ProcessingRequest | undefined): void {
+  #forward({ routed: answer, body }: RoutedBody, withTrailers: boolean): void {
     this.#routed = answer;
     this.#announce(body.length);
-    for (const chunk of bodyChunks("requestBody", body, trailers === undefined)) this.#output.send(chunk);
-    if (trailers !== undefined) this.#output.send({ requestTrailers: {} });
+    for (const chunk of bodyChunks("requestBody", body, !withTrailers)) this.#output.send(chunk);
+    if (withTrailers) this.#output.send({ requestTrailers: {} });
     if (answer.skipResponse) this.#completed();
   }
 
@@ -194,18 +184,23 @@ export class Exchange {
     return scores;
   }
 
+  /** A response that comes before the request is routed is a reply of the gateway's own, such as one to a time-out. */
   #onResponseHeaders(message: ProcessingRequest, { headers, endOfStream }: HttpHeaders): void {
-    const routedRequest = this.#routed;
-    if (routedRequest === undefined) throw new ProtocolViolation("a response to a request that was not routed");
-    const { flight, parser } = routedRequest;
+    if (this.#headers === undefined || this.#response !== undefined) {
+      throw new ProtocolViolation("response headers out of turn");
+    }
     const response = new RequestHeaders(headers);
     const served = servedEndpoint(message);
-    if (served !== undefined) flight.served = served;
-    this.#status = Number(response.get(":status") ?? response.get("status") ?? 200);
-    flight.status = this.#status;
+    const status = Number(response.get(":status") ?? response.get("status") ?? 200);
+    this.#status = Number.isInteger(status) ? status : 0;
     const isEventStream = response.get("content-type")?.includes("text/event-stream") ?? false;
-    if (parser !== undefined) this.#usage = new UsageReader(parser, isEventStream);
-    if (isRewritten(flight) && !isEventStream) this.#held = [];
+    this.#response = new ResponseRelay(this.#routed, isEventStream, this.#parts.maxBodyBytes);
+    if (this.#routed === undefined) this.#body.clear();
+    else {
+      const { flight } = this.#routed;
+      flight.status = this.#status;
+      if (served !== undefined) flight.served = served;
+    }
     const set: [string, string][] = [[SEEN_HEADER, "true"]];
     if (this.#parts.verifyServed) set.push([SERVED_VERIFIER_HEADER, served ?? ""]);
     this.#output.send(responseHeaders(set));
@@ -213,39 +208,21 @@ export class Exchange {
   }
 
   #onResponseBody({ body = NO_BYTES, endOfStream = false }: HttpBody): void {
-    const routedRequest = this.#routed;
-    if (routedRequest === undefined) throw new ProtocolViolation("a response to a request that was not routed");
-    const { flight } = routedRequest;
-    if (body.length > 0) {
+    if (this.#response === undefined) throw new ProtocolViolation("a response body out of turn");
+    const flight = this.#routed?.flight;
+    if (flight !== undefined && body.length > 0) {
       this.#parts.live.responseStarted(flight);
       flight.responseBytes += body.length;
-      this.#usage?.chunk(body);
     }
-    if (this.#held !== undefined && !endOfStream) {
-      // A copy: the bytes are a view into what came.
-      if (body.length > 0) this.#held.push(Buffer.from(body));
-      return;
-    }
-    const whole = this.#held === undefined ? body : Buffer.concat([...this.#held, body]);
-    this.#held = undefined;
-    for (const chunk of bodyChunks("responseBody", this.#restored(whole), endOfStream)) this.#output.send(chunk);
+    for (const chunk of this.#response.body(body, endOfStream)) this.#output.send(chunk);
     if (endOfStream) this.#completed();
   }
 
-  #onResponseTrailers(_trailers: HttpTrailers): void {
-    if (this.#held !== undefined) {
-      const whole = this.#restored(Buffer.concat(this.#held));
-      this.#held = undefined;
-      for (const chunk of bodyChunks("responseBody", whole, false)) this.#output.send(chunk);
-    }
+  #onResponseTrailers(): void {
+    if (this.#response === undefined) throw new ProtocolViolation("response trailers out of turn");
+    for (const chunk of this.#response.beforeTrailers()) this.#output.send(chunk);
     this.#output.send({ responseTrailers: {} });
     this.#completed();
-  }
-
-  #restored(body: Uint8Array): Uint8Array {
-    const { flight } = this.#routed!;
-    if (!isRewritten(flight) || body.length === 0) return body;
-    return restoreModel(body, flight.request.targetModel, flight.request.model);
   }
 
   #incoming() {
@@ -257,8 +234,8 @@ export class Exchange {
   #end(end: "completed" | "aborted"): void {
     const flight = this.#routed?.flight;
     if (flight !== undefined && flight.end === undefined) {
-      this.#usage?.ended();
-      if (this.#usage?.usage !== undefined) flight.usage = this.#usage.usage;
+      const usage = this.#response?.usage();
+      if (usage !== undefined) flight.usage = usage;
       this.#parts.live.responseEnded(flight, end === "completed" && this.#status >= 400 ? "failed" : end);
     }
     this.#trace?.ended(flight, this.#status);
@@ -268,6 +245,7 @@ export class Exchange {
   #failed(error: unknown): void {
     if (error instanceof ProtocolViolation) {
       this.#over = true;
+      this.#body.clear();
       this.#end("aborted");
       this.#output.fail(error.message);
       return;
@@ -292,11 +270,7 @@ export class Exchange {
 
   #finish(): void {
     this.#over = true;
+    this.#body.clear();
     this.#output.end();
   }
-}
-
-/** Whether the model server answers under another name than the client asked for. */
-function isRewritten({ request }: Flight): boolean {
-  return request.model !== "" && request.model !== request.targetModel;
 }

@@ -5,6 +5,8 @@ const CODES: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "NotFound",
   412: "PreconditionFailed",
+  // Not one of upstream's, which has no limit of its own.
+  413: "PayloadTooLarge",
   429: "ResourceExhausted",
   500: "Internal",
   503: "ServiceUnavailable",

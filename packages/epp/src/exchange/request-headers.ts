@@ -7,7 +7,7 @@ export class RequestHeaders {
 
   constructor(headers: HeaderMap | undefined) {
     for (const { key, value, rawValue } of headers?.headers ?? []) {
-      const text = rawValue !== undefined && rawValue.length > 0 ? latin1(rawValue) : (value ?? "");
+      const text = rawValue !== undefined && rawValue.length > 0 ? utf8(rawValue) : (value ?? "");
       this.#values.set(key.toLowerCase(), text);
     }
   }
@@ -45,6 +45,7 @@ export class RequestHeaders {
 
 const PATH_HEADERS = [":path", "x-original-path", "x-forwarded-path"];
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+/** As names of models are in bodies; what is no UTF-8 becomes a replacement character, as in upstream's JSON. */
+function utf8(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }

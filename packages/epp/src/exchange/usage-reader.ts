@@ -1,5 +1,6 @@
 import type { Usage } from "../host/flight.ts";
 import type { Parser } from "../parsers/parser.ts";
+import { Pieces } from "./pieces.ts";
 
 /** A line or body beyond this is not looked at for usage. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
@@ -13,8 +14,7 @@ export class UsageReader {
   readonly #parser: Parser;
   readonly #isEventStream: boolean;
   /** Of an event stream the unfinished last line, else the whole body so far. */
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
+  readonly #kept = new Pieces();
   /** A line or body that is too long: passed over. */
   #tooLong = false;
 
@@ -43,19 +43,17 @@ export class UsageReader {
   }
 
   #keep(bytes: Buffer): void {
-    this.#tooLong ||= this.#keptBytes + bytes.length > MAX_KEPT_BYTES;
+    this.#tooLong ||= this.#kept.bytes + bytes.length > MAX_KEPT_BYTES;
     if (this.#tooLong || bytes.length === 0) return;
     // A copy: what the gateway sends is many messages in one buffer.
-    this.#kept.push(Buffer.from(bytes));
-    this.#keptBytes += bytes.length;
+    this.#kept.add(Buffer.from(bytes));
   }
 
   #take(): Buffer {
-    const taken = this.#tooLong ? NOTHING : this.#kept.length === 1 ? this.#kept[0]! : Buffer.concat(this.#kept);
-    this.#kept = [];
-    this.#keptBytes = 0;
+    const isWhole = !this.#tooLong;
+    const { buffer, byteOffset, byteLength } = this.#kept.take();
     this.#tooLong = false;
-    return taken;
+    return isWhole ? Buffer.from(buffer, byteOffset, byteLength) : NOTHING;
   }
 
   /** Reads the events of whole lines that may carry usage. */

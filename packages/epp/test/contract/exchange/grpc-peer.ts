@@ -1,7 +1,7 @@
 import { extProcMethod } from "../../../src/server/ext-proc-method.ts";
 import type { ProcessingRequest, ProcessingResponse } from "../../../src/wire/ext-proc.ts";
 import { createGrpcServer, type GrpcServer } from "../../../src/wire/grpc-server.ts";
-import { EnvoyClient, type GatewayStream, type ProtoRequest } from "../../support/envoy-client.ts";
+import { EnvoyClient, type GatewayStream } from "../../support/envoy-client.ts";
 import type { Answer, Peer } from "./case-player.ts";
 import type { ExchangeRig } from "./exchange-rig.ts";
 
@@ -18,7 +18,7 @@ export class GrpcPeer implements Peer {
   }
 
   send(message: ProcessingRequest): void {
-    this.#stream.send(message as ProtoRequest);
+    this.#stream.send(message as unknown as Readonly<Record<string, unknown>>);
   }
 
   async next(): Promise<Answer | undefined> {
