@@ -1,6 +1,7 @@
 // `npm run bench:epp`: requests through a real Envoy, ours and upstream's Endpoint Picker in turn in one run, as the
 // machine's speed changes from one minute to the next. `--seconds N` of load for each case and turn, `--rounds N` turns,
-// `--only a,b` cases, `--json FILE` writes the figures.
+// `--only a,b` cases, `--json FILE` writes the figures. `--bundle FILE` runs ours from a built command, as it is published,
+// which takes less memory than the sources that Node strips of their types.
 import { renameSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type EppProgram, GO_EPP_SKIP, goEpp, ourEpp } from "../support/epp-program.ts";
@@ -19,6 +20,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "3" },
     only: { type: "string" },
     json: { type: "string" },
+    bundle: { type: "string" },
   },
 });
 const chosen = options.only?.split(",") ?? Object.keys(CASES);
@@ -31,7 +33,8 @@ const theirs = goEpp();
 if (theirs === undefined) process.stderr.write(`bench: without upstream's beside ours, ${GO_EPP_SKIP}\n`);
 if (!hasWrk())
   process.stderr.write("bench: wrk is not there (apt-get install wrk); the load comes from this process\n");
-const programs: readonly EppProgram[] = theirs === undefined ? [ourEpp()] : [ourEpp(), theirs];
+const ours = ourEpp(options.bundle);
+const programs: readonly EppProgram[] = theirs === undefined ? [ours] : [ours, theirs];
 
 interface Row extends BenchFigures {
   readonly case: string;
@@ -72,8 +75,11 @@ if (rows.some(({ failed }) => failed > 0)) process.exitCode = 1;
 
 /** Of each figure its own median; failures add up. */
 function median(all: readonly BenchFigures[]): BenchFigures {
-  const of = (figure: keyof BenchFigures): number =>
-    all.map((one) => one[figure]).sort((a, b) => a - b)[Math.floor(all.length / 2)]!;
+  const of = (figure: keyof BenchFigures): number => {
+    const ascending = all.map((one) => one[figure]).sort((a, b) => a - b);
+    const [low, high] = [Math.floor((all.length - 1) / 2), Math.floor(all.length / 2)];
+    return (ascending[low]! + ascending[high]!) / 2;
+  };
   return {
     requests: of("requests"),
     requestsPerSecond: of("requestsPerSecond"),

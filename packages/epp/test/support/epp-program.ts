@@ -31,10 +31,10 @@ export function goEpp(): EppProgram | undefined {
   return { name: "go", command, args };
 }
 
-/** Ours, from source. */
-export function ourEpp(): EppProgram {
-  const main = join(import.meta.dirname, "..", "..", "..", "cli", "src", "main.ts");
-  const node = ["--conditions=windtunnel-source", "--disable-warning=ExperimentalWarning"];
+/** Ours, from source, or from a built command. */
+export function ourEpp(bundle?: string): EppProgram {
+  const main = bundle ?? join(import.meta.dirname, "..", "..", "..", "cli", "src", "main.ts");
+  const node = bundle === undefined ? ["--conditions=windtunnel-source", "--disable-warning=ExperimentalWarning"] : [];
   return { name: "ours", command: process.execPath, args: [...node, main, "epp", "--tracing=false", "-v", "0"] };
 }
 
