@@ -2,11 +2,15 @@
 // machine's speed changes from one minute to the next. `--seconds N` of load for each case and turn, `--rounds N` turns,
 // `--only a,b` cases, `--json FILE` writes the figures. `--bundle FILE` runs ours from a built command, as it is published,
 // which takes less memory than the sources that Node strips of their types.
+
 import { renameSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type EppProgram, GO_EPP_SKIP, goEpp, ourEpp } from "../support/epp-program.ts";
+import { exitOnSignals } from "../support/exit-on-signals.ts";
 import { type BenchCase, type BenchFigures, benchEpp } from "./epp-case.ts";
 import { hasWrk } from "./wrk.ts";
+
+exitOnSignals();
 
 const CASES: Readonly<Record<string, Omit<BenchCase, "seconds"> & { readonly goal: number }>> = {
   "10-endpoints-4KB": { endpoints: 10, promptBytes: 4096, connections: 16, goal: 1.5 },

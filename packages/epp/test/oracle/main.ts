@@ -1,14 +1,18 @@
 // `npm run test:oracle`: ours beside upstream's Endpoint Picker, case by case. Writes docs/parity.md after a whole run.
 // `--only a,b` runs some sections, `--cases N` takes another number of cases for each plugin, `--seed N` other cases;
 // `--self` puts upstream's beside itself, which tells whether the oracle can be trusted.
+
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { GO_EPP_SKIP, goEpp, ourEpp } from "../support/epp-program.ts";
+import { exitOnSignals } from "../support/exit-on-signals.ts";
 import { CaseRandom } from "./case-random.ts";
 import { parityPage } from "./parity-page.ts";
 import type { Comparison } from "./section.ts";
 import { sections } from "./sections.ts";
+
+exitOnSignals();
 
 const PAGE = join(import.meta.dirname, "..", "..", "..", "..", "docs", "parity.md");
 const DEFAULT_CASES = "2000";

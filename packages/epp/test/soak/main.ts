@@ -1,14 +1,18 @@
 // `npm run soak:epp`: half an hour of requests through a real Envoy and two Endpoint Pickers of which one after the other is
 // drained and replaced, while endpoints come and go. Nothing may be lost, no request may go to an endpoint that is gone,
 // and memory must stay flat. `--minutes N`, `--rate N` requests a second.
+
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { EnvoyUnavailable, envoyBinary } from "../../src/demo/envoy-binary.ts";
 import { ourEpp, type RunningEpp } from "../support/epp-program.ts";
+import { exitOnSignals } from "../support/exit-on-signals.ts";
 import { httpLoad, quantile } from "../support/http-load.ts";
 import { eventually, Loopback } from "../support/loopback.ts";
 import { EndpointChurn } from "./endpoint-churn.ts";
 import { MemoryWatch } from "./memory-watch.ts";
+
+exitOnSignals();
 
 const SERVERS = 12;
 const CONNECTIONS = 64;
