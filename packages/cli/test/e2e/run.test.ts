@@ -380,16 +380,16 @@ test("a plugin that is not built validates and does not run", async () => {
     "apiVersion: llm-d.ai/v1alpha1",
     "kind: EndpointPickerConfig",
     "plugins:",
-    "- type: lora-affinity-scorer",
+    "- type: latency-scorer",
     "schedulingProfiles:",
     "- name: default",
     "  plugins:",
-    "  - pluginRef: lora-affinity-scorer",
+    "  - pluginRef: latency-scorer",
   ].join("\n");
   writeFileSync(join(directory, "lora.yaml"), router);
   const validated = await run("validate", "lora.yaml");
   expect(validated.code).toBe(0);
-  expect(validated.out).toContain('lora.yaml:4:9: plugin "lora-affinity-scorer" is known to llm-d, not supported yet');
+  expect(validated.out).toContain('lora.yaml:4:9: plugin "latency-scorer" is known to llm-d, not supported yet');
   const refused = await run("run", "-f", "scenario.yaml", "--policy", "lora.yaml");
   expect([refused.code, refused.out]).toEqual([2, ""]);
   expect(refused.err).toContain("not supported yet");

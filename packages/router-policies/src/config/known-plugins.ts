@@ -42,14 +42,6 @@ export interface KnownPlugin {
 
 const names = (text: string): ParameterNames => Object.fromEntries(text.split(" ").map((name) => [name, true]));
 
-const sessionParameters: ParameterNames = {
-  ...names("strategy profileName"),
-  encodedEndpointHeaderConfig: names("header"),
-  sessionIdConfig: {
-    ...names("evictionTtlSeconds evictionSweepSeconds"),
-    sources: names("header attribute producer"),
-  },
-};
 const latencyParameters = names(
   "ttftWeight tpotWeight headroomSelectionStrategy compositeKVWeight compositeQueueWeight compositePrefixWeight " +
     "prefixMatchInfoProducerName latencyPredictionProducerName latencyDataProducerName producerName",
@@ -60,17 +52,8 @@ const engineConfigParameters = names(
 );
 
 const SCHEDULING: readonly KnownPlugin[] = [
-  { type: "lora-affinity-scorer", role: "scorer", parameters: "ignored" },
-  {
-    type: "context-length-aware",
-    role: "scorer",
-    aliases: ["context-length-aware-scorer"],
-    parameters: names("label enableFiltering"),
-  },
   { type: "latency-scorer", role: "scorer", parameters: latencyParameters },
   { type: "mm-embeddings-cache-scorer", role: "scorer", parameters: names("producerName") },
-  { type: "session-affinity-scorer", role: "scorer", alpha: true, parameters: sessionParameters },
-  { type: "header-label-affinity-scorer", role: "scorer", alpha: true, parameters: names("headerName labelKey") },
   {
     type: "endpoint-attribute-scorer",
     role: "scorer",
@@ -80,19 +63,12 @@ const SCHEDULING: readonly KnownPlugin[] = [
       algorithm: { type: true, normalization: { fixedRange: names("min max"), adaptiveRange: true } },
     },
   },
-  { type: "topology-affinity-scorer", role: "scorer", alpha: true, parameters: names("topologyProducerName") },
   { type: "multicluster-queue-scorer", role: "scorer", alpha: true },
   { type: "multicluster-kv-cache-utilization-scorer", role: "scorer", alpha: true },
   { type: "multicluster-prefix-cache-scorer", role: "scorer", alpha: true },
   { type: "latency-observation-scorer", role: "scorer" },
   { type: "attribute-weight-scorer", role: "scorer" },
   { type: "slo-headroom-tier-filter", role: "filter", parameters: names("epsilonExploreNeg") },
-  {
-    type: "utilization-filter",
-    role: "filter",
-    alpha: true,
-    parameters: { ...names("fallbackOnEmpty inFlightLoadProducerName"), conditions: names("metric maxValue") },
-  },
   {
     type: "endpoint-attribute-filter",
     role: "filter",
@@ -102,23 +78,11 @@ const SCHEDULING: readonly KnownPlugin[] = [
       algorithm: { type: true, threshold: names("operator value") },
     },
   },
-  {
-    type: "topology-affinity-filter",
-    role: "filter",
-    alpha: true,
-    parameters: names("minAffinity topologyProducerName"),
-  },
-  { type: "session-affinity-filter", role: "filter", alpha: true, parameters: sessionParameters },
   { type: "multicluster-session-affinity-filter", role: "filter", alpha: true },
   { type: "served-model-filter", role: "filter" },
 ];
 
 const FLOW_CONTROL: readonly KnownPlugin[] = [
-  {
-    type: "concurrency-detector",
-    role: "saturation-detector",
-    parameters: names("maxConcurrency headroom concurrencyMode maxTokenConcurrency inFlightLoadProducerName"),
-  },
   { type: "max-saturation-detector", role: "saturation-detector", parameters: names("detectors stages") },
   {
     type: "global-strict-fairness-policy",
@@ -219,7 +183,6 @@ const HOST: readonly KnownPlugin[] = [
   { type: "models-extractor", role: "extractor", host: true },
   { type: "dcgm-data-source", role: "data-source", alpha: true, host: true },
   { type: "dcgm-extractor", role: "extractor", alpha: true, host: true },
-  { type: "topology-extractor", role: "extractor", alpha: true, host: true },
   { type: "multicluster-metrics-data-source", role: "data-source", alpha: true, host: true },
   { type: "multicluster-metrics-extractor", role: "extractor", alpha: true, host: true },
   { type: "request-attribute-reporter", role: "reporter", host: true },

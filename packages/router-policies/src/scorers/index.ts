@@ -1,9 +1,14 @@
 export { activeRequestScorer } from "./active-request-scorer.ts";
+export { contextLengthAware } from "./context-length-aware.ts";
+export { headerLabelAffinityScorer } from "./header-label-affinity-scorer.ts";
 export { kvCacheUtilizationScorer } from "./kv-cache-utilization-scorer.ts";
 export { loadAwareScorer } from "./load-aware-scorer.ts";
+export { loraAffinityScorer } from "./lora-affinity-scorer.ts";
 export { noHitLruScorer } from "./no-hit-lru-scorer.ts";
 export { precisePrefixCacheScorer } from "./precise-prefix-cache-scorer.ts";
 export { prefixCacheScorer } from "./prefix-cache-scorer.ts";
 export { queueScorer } from "./queue-scorer.ts";
 export { runningRequestsSizeScorer } from "./running-requests-size-scorer.ts";
+export { sessionAffinityScorer } from "./session-affinity-scorer.ts";
 export { tokenLoadScorer } from "./token-load-scorer.ts";
+export { topologyAffinityScorer } from "./topology-affinity-scorer.ts";

@@ -19,7 +19,11 @@ import { endpoint, request, seeded } from "../support/routing.ts";
 const RUNS = { numRuns: 60, seed: 11 };
 const SLOTS = 12;
 /** Parameters of types that have required ones. */
-const REQUIRED: Readonly<Record<string, unknown>> = { "by-label": { label: "gpu", validValues: ["h100"] } };
+const REQUIRED: Readonly<Record<string, unknown>> = {
+  "by-label": { label: "gpu", validValues: ["h100"] },
+  "header-label-affinity-scorer": { headerName: "x-gpu", labelKey: "gpu" },
+  "utilization-filter": { conditions: [{ metric: "waiting-queue", maxValue: 100 }] },
+};
 
 /** Everything that a plugin may look at. */
 interface World {
@@ -66,7 +70,11 @@ const world: fc.Arbitrary<World> = fc
     inFlight: slotNumbers,
     available: fc.boolean(),
     promptTokens: fc.integer({ min: 0, max: 5000 }),
-    headers: fc.constantFrom<Record<string, string>>({}, { "test-epp-endpoint-selection": "10.0.0.3,10.0.0.0:8000" }),
+    headers: fc.constantFrom<Record<string, string>>(
+      {},
+      { "test-epp-endpoint-selection": "10.0.0.3,10.0.0.0:8000" },
+      { "x-gpu": "l4" },
+    ),
     seed: fc.integer(),
   })
   .map(({ all, count, order, matches, inFlight, available, promptTokens, headers, seed }) => ({

@@ -9,6 +9,16 @@ const absent = existsSync(folder) ? "" : ` (skipped: ${folder} is not there)`;
 const list = (name: string): string[] =>
   absent === "" ? readdirSync(join(folder, name)).map((file) => join(name, file)) : [];
 const files = [...list("router"), ...list("guides"), ...(absent === "" ? ["no-kubernetes/config.yaml"] : [])];
+/** Configurations with plugins that are not built, and where those stand. */
+const WAITING: Readonly<Record<string, readonly string[]>> = {
+  "guides/flow-control.values.yaml": [
+    "round-robin-fairness-policy:23",
+    "fcfs-ordering-policy:24",
+    "global-strict-fairness-policy:15",
+    "static-usage-limit-policy:15",
+  ],
+  "router/probabilistic-admitter-epp-config.yaml": ["probabilistic-admitter:15"],
+};
 const load = (file: string, allowExperimentalPlugins = false) =>
   loadEndpointPickerConfig(readFileSync(join(folder, file), "utf8"), { file, allowExperimentalPlugins });
 
@@ -35,9 +45,8 @@ describe.skipIf(absent !== "")(`llm-d's own configurations${absent}`, () => {
       "endpoint-attribute-scorer",
     ]);
   });
-  it("names plugins that are not built at their line in the values file", () => {
-    const { unsupported } = load("guides/flow-control.values.yaml");
-    const detector = unsupported.find(({ type }) => type === "concurrency-detector")!;
-    expect(detector).toMatchObject({ matters: true, position: { line: 25, column: 17 } });
+  it.each(files.filter((file) => file !== REFUSED && file !== ALPHA))("%s lacks only what is known to lack", (file) => {
+    const missing = load(file).unsupported.filter(({ matters }) => matters);
+    expect(missing.map(({ type, position }) => `${type}:${position.line}`)).toEqual(WAITING[file] ?? []);
   });
 });

@@ -223,10 +223,10 @@ describe("endpoints", () => {
 describe("unsupported plugins", () => {
   it("stop a router when they matter, at their line", () => {
     const make = (body: string) => new Router(config(body), host());
-    expect(() => make("plugins: [{type: lora-affinity-scorer}]\n")).toThrow(
-      'epp.yaml:3:18: plugin type "lora-affinity-scorer" is known to llm-d, not supported yet',
+    expect(() => make("plugins: [{type: latency-scorer}]\n")).toThrow(
+      'epp.yaml:3:18: plugin type "latency-scorer" is known to llm-d, not supported yet',
     );
-    const unused = "plugins: [{type: lora-affinity-scorer}]\nschedulingProfiles: [{name: p}]\n";
+    const unused = "plugins: [{type: latency-scorer}]\nschedulingProfiles: [{name: p}]\n";
     expect(() => make(unused)).not.toThrow();
     expect(config(unused).unsupported).toEqual([expect.objectContaining({ matters: false })]);
   });

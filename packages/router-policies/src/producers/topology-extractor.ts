@@ -1,0 +1,51 @@
+import * as z from "zod";
+import type { Topology, TopologyData } from "../framework/data.ts";
+import type { Endpoint } from "../framework/endpoint.ts";
+import { defineProducer } from "../framework/plugin.ts";
+
+/** The name under which topology is looked for unless a consumer names another producer. */
+export const TOPOLOGY_EXTRACTOR = "topology-extractor";
+
+const labelName = (name: string) =>
+  z
+    .string()
+    .default(name)
+    .transform((given) => given || name);
+
+const parameters = z.strictObject({
+  hostname: labelName("kubernetes.io/hostname").describe("label with the host"),
+  rack: labelName("topology.kubernetes.io/rack").describe("label with the rack"),
+  zone: labelName("topology.kubernetes.io/zone").describe("label with the zone"),
+  region: labelName("topology.kubernetes.io/region").describe("label with the region"),
+});
+
+/**
+ * Reads where endpoints run from their labels. A host without its label stays unknown, where upstream asks Kubernetes for
+ * the pod's `spec.hostname`. Source: llm-d-router `datalayer/extractor/topology`.
+ */
+export const topologyExtractor = defineProducer<z.output<typeof parameters>>({
+  type: TOPOLOGY_EXTRACTOR,
+  summary: "Reads the host, rack, zone and region of endpoints from their labels",
+  parameters,
+  alpha: true,
+  produces: ["topology"],
+  create(names) {
+    const topology: TopologyData = { places: [] };
+    const placeOf = ({ labels }: Endpoint): Topology | undefined => {
+      const { [names.hostname]: host = "", [names.rack]: rack = "" } = labels;
+      const { [names.zone]: zone = "", [names.region]: region = "" } = labels;
+      return host + rack + zone + region === "" ? undefined : { host, rack, zone, region };
+    };
+    return {
+      data: { topology },
+      // Labels do not change while an endpoint is there.
+      produce: () => {},
+      endpointAdded(endpoint) {
+        topology.places[endpoint.slot] = placeOf(endpoint);
+      },
+      endpointRemoved({ slot }) {
+        topology.places[slot] = undefined;
+      },
+    };
+  },
+});
