@@ -29,7 +29,7 @@ import type { Flight } from "../host/flight.ts";
 import { type Environment, type SpanDestination, TracingError } from "./span-destination.ts";
 import { parentContext, traceparent } from "./trace-context.ts";
 
-const SERVICE_NAME = "llm-d-epp";
+const SERVICE_NAME = "llm-d-router/epp";
 const DEFAULT_SAMPLER = "parentbased_traceidratio";
 const DEFAULT_RATIO = "0.1";
 const STOP_WITHIN_MS = 2000;

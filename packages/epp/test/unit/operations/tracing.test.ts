@@ -89,7 +89,7 @@ describe("spans of a request", () => {
       [0, 2_100_000],
     ]);
     expect(out.traceparent).toBe(`00-0af7651916cd43dd8448eb211c80319c-${root!.spanContext().spanId}-01`);
-    expect(root!.resource.attributes["service.name"]).toBe("llm-d-epp");
+    expect(root!.resource.attributes["service.name"]).toBe("llm-d-router/epp");
   });
 
   test("an explained decision says what each part of it did", async () => {
