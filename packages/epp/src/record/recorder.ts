@@ -172,8 +172,11 @@ export class Recorder implements Observer {
   }
 
   /** What a candidate would have done with the request that was decided on last. */
-  shadowed(shadow: RecordedShadow): void {
-    this.#safely(() => this.#write(["shadow", this.#options.clock.nowUs(), this.#next - 1, shadow]));
+  shadowed({ targets, ...shadow }: Omit<RecordedShadow, "to"> & { readonly targets: readonly string[] }): void {
+    this.#safely(() => {
+      const to = targets.map((address) => this.#endpoints.numberAt(address));
+      this.#write(["shadow", this.#options.clock.nowUs(), this.#next - 1, { to, ...shadow }]);
+    });
   }
 
   responseStarted(flight: Flight, nowUs: number): void {

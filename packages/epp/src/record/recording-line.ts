@@ -94,7 +94,7 @@ export interface RecordedEnd {
 /** A candidate's decision beside the recorded one. */
 export interface RecordedShadow {
   readonly outcome: string;
-  readonly to?: readonly number[];
+  readonly to: readonly number[];
   readonly margin?: number;
   readonly prefixTokens?: number;
   readonly livePrefixTokens?: number;
