@@ -11,8 +11,10 @@ export interface Link {
   readonly latencyUs: number;
 }
 
-/** What a path's protocol makes of its links. */
+/** What a path has beyond its links. */
 export interface PathOptions {
+  /** Beyond that of its links. Default 0. */
+  readonly latencyUs?: number;
   /** Of the bandwidth that reaches the receiver as payload; the rest is the protocol's. Default 1. */
   readonly efficiencyFraction?: number;
 }
@@ -74,12 +76,12 @@ export class Links {
   }
 
   /** The path over these links, by index, in any order; the same links and options give the same path. */
-  path(links: readonly number[], { efficiencyFraction = 1 }: PathOptions = {}): number {
-    const key = `${links.join(",")}/${efficiencyFraction}`;
+  path(links: readonly number[], { efficiencyFraction = 1, latencyUs: ownUs = 0 }: PathOptions = {}): number {
+    const key = `${links.join(",")}/${efficiencyFraction}/${ownUs}`;
     const known = this.#pathIds.get(key);
     if (known !== undefined) return known;
     const path = this.#pathLinks.length;
-    const latencyUs = links.reduce((sum, link) => sum + this.links[link]!.latencyUs, 0);
+    const latencyUs = links.reduce((sum, link) => sum + this.links[link]!.latencyUs, ownUs);
     this.#pathIds.set(key, path);
     this.#pathLinks.push([...new Set(links)]);
     this.#pathLatenciesUs.push(latencyUs);
