@@ -13,19 +13,22 @@ export interface Routing {
   /** Bytes of the body that follows; undefined when none does. */
   readonly bodyBytes?: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly removeHeaders?: readonly string[];
   /** Weighted totals by `ip:port`. */
   readonly scores?: Readonly<Record<string, number>>;
 }
 
 /** Tells the gateway where the request goes: in a header and in dynamic metadata, which never differ. */
-export function routed({ destination, bodyBytes, headers, scores }: Routing): ProcessingResponse {
+export function routed({ destination, bodyBytes, headers, removeHeaders = [], scores }: Routing): ProcessingResponse {
   const set: [string, string][] = [[DESTINATION_HEADER, destination]];
   // The gateway drops the length when it streams the body through us.
   if (bodyBytes !== undefined && bodyBytes > 0) set.push(["content-length", String(bodyBytes)]);
   const keys: Record<string, StructValue> = { [DESTINATION_HEADER]: { stringValue: destination } };
   if (scores !== undefined) keys[SCORES_KEY] = { structValue: { fields: numbers(scores) } };
+  const changed = mutation([...set, ...headers]);
+  const headerMutation = removeHeaders.length === 0 ? changed : { ...changed, removeHeaders };
   return {
-    requestHeaders: { response: { clearRouteCache: true, headerMutation: mutation([...set, ...headers]) } },
+    requestHeaders: { response: { clearRouteCache: true, headerMutation } },
     dynamicMetadata: { fields: { [LB_NAMESPACE]: { structValue: { fields: keys } } } } satisfies Struct,
   };
 }

@@ -126,6 +126,7 @@ export class Director {
       ...(tpotSloMs === undefined ? {} : { tpotSloMs }),
       ...(subset === undefined ? {} : { subset }),
       ...(headers.onlyIfCached ? { onlyIfCached: true } : {}),
+      ...(promptTokens > 0 && hasMultimodal(parsed) ? { hasMultimodal: true } : {}),
       header: (name) => headers.get(name),
       promptKeys: (blockSizeTokens, withPartialBlock, index = 0) =>
         prompt.tokens.keys(blockSizeTokens, withPartialBlock, index),
@@ -137,6 +138,12 @@ export class Director {
     const { status, message, reason } = answer.refusal;
     throw new RequestError(status, message, reason);
   }
+}
+
+/** Whether a prompt has more than text. */
+function hasMultimodal(parsed: ParsedRequest | undefined): boolean {
+  const prompts = parsed?.prompt?.prompts ?? [];
+  return prompts.some((one) => !(one instanceof Uint32Array) && one.some(({ kind }) => kind !== "text"));
 }
 
 const NO_KEYS = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };

@@ -162,18 +162,22 @@ export class Exchange {
   #announce(bodyBytes: number | undefined): void {
     const { flight } = this.#routed!;
     const scores = this.#parts.emitScores ? this.#scores(flight) : undefined;
+    const { destination = flight.targets.join(","), headers = [], removeHeaders = [] } = flight;
+    const isForged = (name: string) => this.#headers!.get(name) !== undefined && !headers.some(([set]) => set === name);
     this.#output.send(
       routed({
-        destination: flight.targets.join(","),
-        headers: this.#trace?.headers ?? [],
+        destination,
+        headers: [...headers, ...(this.#trace?.headers ?? [])],
+        removeHeaders: removeHeaders.filter(isForged),
         ...(bodyBytes === undefined ? {} : { bodyBytes }),
         ...(scores === undefined ? {} : { scores }),
       }),
     );
   }
 
-  /** Weighted totals of every endpoint that the primary profile scored. */
-  #scores({ record }: Flight): Record<string, number> | undefined {
+  /** Weighted totals of every endpoint that the primary profile scored; none where the destination is no endpoint. */
+  #scores({ record, destination }: Flight): Record<string, number> | undefined {
+    if (destination !== undefined) return undefined;
     const totals = record?.profiles.find(({ primary }) => primary)?.totals;
     if (totals === undefined) return undefined;
     const scores: Record<string, number> = {};
@@ -201,7 +205,8 @@ export class Exchange {
       flight.status = this.#status;
       if (served !== undefined) flight.served = served;
     }
-    const set: [string, string][] = [[SEEN_HEADER, "true"]];
+    const given = this.#routed?.flight.responseHeaders ?? [];
+    const set: (readonly [string, string])[] = [[SEEN_HEADER, "true"], ...given];
     if (this.#parts.verifyServed) set.push([SERVED_VERIFIER_HEADER, served ?? ""]);
     this.#output.send(responseHeaders(set));
     if (endOfStream) this.#completed();

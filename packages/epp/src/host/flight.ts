@@ -24,6 +24,14 @@ export interface Flight {
   readonly decisionUs: number;
   /** `ip:port` of the targets, best first. */
   readonly targets: readonly string[];
+  /** `ip:port` that the gateway is told instead of the targets, where the router says so. */
+  readonly destination?: string;
+  /** Headers to set on the request. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** Headers of the request that may not pass unless set. */
+  readonly removeHeaders?: readonly string[];
+  /** Headers to set on the response. */
+  readonly responseHeaders?: readonly (readonly [name: string, value: string])[];
   /** Names of the targets' endpoints, best first. */
   readonly targetNames: readonly string[];
   /** Chosen addresses by profile, each profile that ran. */

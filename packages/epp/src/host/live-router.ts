@@ -140,6 +140,7 @@ export class LiveRouter {
       for (const observer of this.#observers) observer.refused?.(refusal);
       return { refusal };
     }
+    const { destination, headers, removeHeaders, responseHeaders } = decision;
     // The router reuses its answer; a flight outlives it.
     const flight: Flight = {
       request,
@@ -153,6 +154,10 @@ export class LiveRouter {
         targets: targets.map(({ address }) => address),
       })),
       responseBytes: 0,
+      ...(destination === undefined ? {} : { destination }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(removeHeaders === undefined ? {} : { removeHeaders }),
+      ...(responseHeaders === undefined ? {} : { responseHeaders }),
       ...record,
     };
     this.#inFlight.add(flight);

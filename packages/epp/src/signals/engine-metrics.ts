@@ -1,14 +1,6 @@
-import type { EndpointMetrics } from "@windtunnel/router-policies";
+import type { EndpointMetrics, LoraAdapters } from "@windtunnel/router-policies";
 import type { EngineMapping } from "./engine-mapping.ts";
 import { labelsOf, readPage, ScrapePlan, ScrapeReading, type WantedSeries } from "./prometheus-text.ts";
-
-/** The LoRA adapters of a model server, as its page tells. */
-export interface LoraInfo {
-  readonly running: readonly string[];
-  readonly waiting: readonly string[];
-  /** Adapters at most in one batch; 0 when unknown. */
-  readonly maxActive: number;
-}
 
 /** What one page told. */
 export interface EngineReading {
@@ -23,7 +15,7 @@ export interface EngineReading {
 /** What is kept of one endpoint from page to page. */
 export interface EngineState {
   /** Undefined before a page has told. */
-  lora: LoraInfo | undefined;
+  lora: LoraAdapters | undefined;
   /** Values of the mapping's custom metrics by attribute key. */
   readonly custom: Map<string, number>;
   /** Labels are looked at again only when their bytes change. */
@@ -108,7 +100,9 @@ export class EngineMetrics {
     // A server without adapters has no such family: not worth a word.
     if (this.#lora >= 0 && found[this.#lora] === 1) {
       fresh = true;
+      const before = state.lora;
       this.#readLora(page, state);
+      if (state.lora !== before) metrics.lora = state.lora;
     }
     return { metrics, fresh, missing };
   }

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { type HostEndpoint, PolicyError } from "@windtunnel/router-policies";
+import { type HostEndpoint, type LoraAdapters, PolicyError } from "@windtunnel/router-policies";
 import type { Clock } from "../host/clock.ts";
 import type { EndpointListener, LiveRouter } from "../host/live-router.ts";
 import type { Log } from "../host/log.ts";
 import type { EngineMapping } from "./engine-mapping.ts";
-import { EngineMetrics, type EngineState, type LoraInfo, newEngineState } from "./engine-metrics.ts";
+import { EngineMetrics, type EngineState, newEngineState } from "./engine-metrics.ts";
 import type { ScrapeFailure } from "./http-page.ts";
 import type { MetricsSource } from "./metrics-source.ts";
 import { ScrapeClient, type ScrapeTransport, scrapeReadBuffer } from "./scrape-client.ts";
@@ -39,7 +39,7 @@ export interface ScrapeState {
   readonly lastFailure: { readonly kind: ScrapeFailure; readonly detail: string; readonly atUs: number } | undefined;
   /** How long the last page took, from request to last byte. */
   readonly lastScrapeUs: number;
-  readonly lora: LoraInfo | undefined;
+  readonly lora: LoraAdapters | undefined;
   readonly custom: ReadonlyMap<string, number>;
 }
 
@@ -135,10 +135,6 @@ export class MetricsScraper implements EndpointListener {
   /** Of every endpoint that is scraped. */
   states(): ScrapeState[] {
     return [...this.#targets.values()].map((target) => target.state());
-  }
-
-  loraOf(endpoint: HostEndpoint): LoraInfo | undefined {
-    return this.#targets.get(endpoint)?.engineState.lora;
   }
 
   #engineOf(endpoint: HostEndpoint): EngineMetrics {

@@ -45,9 +45,13 @@ it("reads LoRA adapters from the newest series, and keeps them where there is no
   const { read, state } = reader({});
   const labels = (running: string, waiting: string) =>
     `{max_lora="4",running_lora_adapters="${running}",waiting_lora_adapters="${waiting}"}`;
-  read(VLLM + gauge("vllm:lora_requests_info", `${labels("a", "")} 100.5`, `${labels(" a, b,,a", "c")} 200.5`));
-  expect(state.lora).toEqual({ running: ["a", "b"], waiting: ["c"], maxActive: 4 });
-  read(VLLM);
+  const page = VLLM + gauge("vllm:lora_requests_info", `${labels("a", "")} 100.5`, `${labels(" a, b,,a", "c")} 200.5`);
+  const lora = { running: ["a", "b"], waiting: ["c"], maxActive: 4 };
+  expect(read(page).metrics.lora).toEqual(lora);
+  expect(state.lora).toEqual(lora);
+  // What has not changed is not told again.
+  expect(read(page).metrics).not.toHaveProperty("lora");
+  expect(read(VLLM).metrics).not.toHaveProperty("lora");
   expect(state.lora?.running).toEqual(["a", "b"]);
 });
 
