@@ -62,6 +62,7 @@ export function createProgram(
     .command("init [directory]")
     .description("Writes an example scenario and router configuration")
     .action(begin("init"));
+  addReplayDecisions(program, begin);
   program
     .command("epp [flags...]")
     .description("Runs the production Endpoint Picker, with llm-d's flags (epp --help); epp demo tries it on loopback")
@@ -101,6 +102,23 @@ function addRun(program: Command, begin: Begin): void {
     .option("-o, --output <format>", FORMAT_HELP, "table")
     .option("-q, --quiet", "no progress on stderr")
     .action(begin("demo"));
+}
+
+function addReplayDecisions(program: Command, begin: Begin): void {
+  program
+    .command("replay-decisions <recording>")
+    .description(
+      "Decides again on what an Endpoint Picker has recorded (epp --record): the same, or under another --config",
+    )
+    .option("--config <file>", "preset or EndpointPickerConfig: what would it change?")
+    .option("--strict", "departs from upstream's quirks in --config")
+    .option("--allow-experimental-plugins", "accepts alpha plugins in --config, as llm-d's flag")
+    .option("-o, --output <format>", FORMAT_HELP, "table")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 every decision is the same (or --config), 98 nothing that can be compared, 99 a decision differs",
+    )
+    .action(begin("replay-decisions"));
 }
 
 function addExplain(program: Command, begin: Begin): void {

@@ -11,7 +11,17 @@ export interface Invocation {
 /** Does what the command line asks. */
 export type Command = (invocation: Invocation, terminal: Terminal) => ExitCode | Promise<ExitCode>;
 
-export type CommandName = "run" | "demo" | "explain" | "policies" | "trace" | "validate" | "schema" | "init" | "epp";
+export type CommandName =
+  | "run"
+  | "demo"
+  | "explain"
+  | "policies"
+  | "trace"
+  | "validate"
+  | "schema"
+  | "init"
+  | "replay-decisions"
+  | "epp";
 
 /** Commands that simulate: they run beside the main thread, which stays free to hear that the user wants to stop. */
 export const LONG_COMMANDS: ReadonlySet<CommandName> = new Set(["run", "demo", "explain"]);
@@ -26,6 +36,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   validate: async () => (await import("./validate.ts")).validate,
   schema: async () => (await import("./schema.ts")).schema,
   init: async () => (await import("./init.ts")).init,
+  "replay-decisions": async () => (await import("./replay-decisions.ts")).replayDecisions,
   epp: async () => (await import("./epp.ts")).epp,
 };
 

@@ -10,6 +10,7 @@ const INPUT_ERRORS = new Set([
   "OptionsError",
   "PoolError",
   "TlsError",
+  "RecordingError",
 ]);
 
 /** Says what went wrong on stderr and which exit code that is. */
