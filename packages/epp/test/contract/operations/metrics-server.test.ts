@@ -15,6 +15,8 @@ afterEach(async () => {
   for (const each of undo.splice(0).toReversed()) await each();
 });
 
+/** Makes certificates of clients; a machine may lack it. */
+const OPENSSL = "openssl";
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 async function serve(options: Partial<MetricsServerOptions> = {}) {
@@ -154,7 +156,7 @@ describe("TLS", () => {
     const keyFile = join(certFolder, "client.key");
     const subject = ["-subj", "/CN=scraper", "-addext", "extendedKeyUsage=clientAuth", "-days", "2"];
     const key = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-    execFileSync("openssl", [...key, ...subject, "-keyout", keyFile, "-out", clientCaFile], { stdio: "ignore" });
+    execFileSync(OPENSSL, [...key, ...subject, "-keyout", keyFile, "-out", clientCaFile], { stdio: "ignore" });
     const { port } = await serve({ certFolder, clientCaFile });
     const tls = { tls: true, ca, servername: "localhost" };
     const client = { key: readFileSync(keyFile), cert: readFileSync(clientCaFile) };
@@ -175,7 +177,7 @@ describe("TLS", () => {
 
 function hasOpenssl(): boolean {
   try {
-    execFileSync("openssl", ["version"], { stdio: "ignore" });
+    execFileSync(OPENSSL, ["version"], { stdio: "ignore" });
     return true;
   } catch {
     return false;
