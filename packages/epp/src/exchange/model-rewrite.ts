@@ -23,7 +23,12 @@ export function restoreModel(body: Uint8Array, target: string, model: string): U
     const found = `"model"${separator}${JSON.stringify(target)}`;
     if (!bytes.includes(found)) continue;
     const text = bytes.toString("latin1");
-    return Buffer.from(text.replaceAll(latin1(found), latin1(`"model"${separator}${JSON.stringify(model)}`)), "latin1");
+    const restored = latin1(`"model"${separator}${JSON.stringify(model)}`);
+    // A function: in a text, $ would have a meaning.
+    return Buffer.from(
+      text.replaceAll(latin1(found), () => restored),
+      "latin1",
+    );
   }
   return body;
 }

@@ -6,7 +6,6 @@ import { Pieces } from "./pieces.ts";
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
-const NOTHING = Buffer.alloc(0);
 
 /** Finds the `usage` of a response while its chunks pass by. */
 export class UsageReader {
@@ -26,6 +25,12 @@ export class UsageReader {
   chunk(bytes: Uint8Array): void {
     let chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (this.#isEventStream) {
+      if (this.#tooLong) {
+        const lineEnd = chunk.indexOf(LINE_FEED);
+        if (lineEnd < 0) return;
+        chunk = chunk.subarray(lineEnd + 1);
+        this.#tooLong = false;
+      }
       const lastBreak = chunk.lastIndexOf(LINE_FEED);
       if (lastBreak >= 0) {
         this.#keep(chunk.subarray(0, lastBreak));
@@ -44,16 +49,16 @@ export class UsageReader {
 
   #keep(bytes: Buffer): void {
     this.#tooLong ||= this.#kept.bytes + bytes.length > MAX_KEPT_BYTES;
+    if (this.#tooLong) this.#kept.clear();
     if (this.#tooLong || bytes.length === 0) return;
     // A copy: what the gateway sends is many messages in one buffer.
     this.#kept.add(Buffer.from(bytes));
   }
 
   #take(): Buffer {
-    const isWhole = !this.#tooLong;
-    const { buffer, byteOffset, byteLength } = this.#kept.take();
     this.#tooLong = false;
-    return isWhole ? Buffer.from(buffer, byteOffset, byteLength) : NOTHING;
+    const { buffer, byteOffset, byteLength } = this.#kept.take();
+    return Buffer.from(buffer, byteOffset, byteLength);
   }
 
   /** Reads the events of whole lines that may carry usage. */
