@@ -1,18 +1,19 @@
 import type { EndpointPickerConfig } from "@windtunnel/router-policies";
-import { ScenarioError } from "../errors.ts";
 import { acceleratorNamed } from "../hardware/catalogue.ts";
 import { formatBytes, formatDurationUs } from "../kernel/units.ts";
 import type { ReplicaHardware } from "../metrics/scope.ts";
 import type { ModelArchitecture } from "../model/architecture.ts";
-import type { SimulationInput } from "../simulate/input.ts";
+import type { FleetNetwork } from "../network/fleet-network.ts";
+import type { PoolInput, SimulationInput } from "../simulate/input.ts";
 import type { Workload } from "../workload/workload.ts";
+import { atPlace } from "./at-place.ts";
 import { fillDefaults } from "./fill-defaults.ts";
 import type { LoadedScenario } from "./load.ts";
 import { scenarioJsonSchema } from "./load.ts";
+import { resolveNetwork } from "./resolve-network.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { resolvePool } from "./resolve-pool.ts";
 import type { Scenario } from "./schema.ts";
-import type { Path } from "./source-file.ts";
 
 /** What a scenario names and its host has read. */
 export interface ScenarioParts {
@@ -26,6 +27,8 @@ export interface ResolvedScenario {
   readonly input: SimulationInput;
   /** What one replica of each pool costs and draws, in the pools' order. */
   readonly hardware: readonly (ReplicaHardware & { readonly accelerator: string })[];
+  /** Gives the fleet's links and where its replicas are; by replica, pool after pool. */
+  readonly network: () => FleetNetwork;
   /** Gives the scenario again, as people write it, with every default and every derived value in force. */
   readonly document: () => object;
 }
@@ -42,12 +45,14 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
     atPlace(loaded, [...path, "accelerator"], () => acceleratorNamed(pool.accelerator));
     return atPlace(loaded, path, () => resolvePool(pool, parts.model));
   });
+  // Worked out anyway where a topology is given, as it may not fit.
+  const network = spec.topology && resolveNetwork(loaded);
   const { series } = spec.observe;
   const record = recordedRows(spec.observe.decisions);
   return {
     input: {
       workload: withSlo(parts.workload, spec.workload.slo),
-      pools: pools.map(({ input }) => input),
+      pools: network ? withPlaces(pools, network) : pools.map(({ input }) => input),
       router: parts.router,
       modelName: spec.model,
       seed: spec.seed,
@@ -57,19 +62,23 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
       ...(record ? { recordDecision: record } : {}),
     },
     hardware: pools.map(({ hardware }) => hardware),
+    network: () => network ?? resolveNetwork(loaded),
     // Takes the JSON Schema of a scenario, which costs as much as reading one.
     document: () => resolvedDocument(loaded, pools),
   };
 }
 
-/** @throws ScenarioError of the action, with the place of what it is about */
-function atPlace<T>(loaded: LoadedScenario, path: Path, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (!(error instanceof ScenarioError)) throw error;
-    throw new ScenarioError(`${loaded.place(path)}: ${error.message}`);
-  }
+/** The pools with the labels of where each replica is, beside their own, which win. */
+function withPlaces(pools: readonly ResolvedPool[], network: FleetNetwork): PoolInput[] {
+  let first = 0;
+  return pools.map(({ input }) => {
+    const replicaLabels = Array.from({ length: input.replicas }, (_, i) => ({
+      ...network.labelsOf(first + i),
+      ...input.labels,
+    }));
+    first += input.replicas;
+    return { ...input, replicaLabels };
+  });
 }
 
 function recordedRows(decisions: Scenario["spec"]["observe"]["decisions"]): ((row: number) => boolean) | undefined {

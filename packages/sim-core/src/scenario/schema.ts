@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { durationUsSchema } from "../kernel/unit-schemas.ts";
 import { engineSchema, stepTimeSchema } from "./engine-schema.ts";
+import { placementSchema, topologySchema } from "./topology-schema.ts";
 import { workloadSchema } from "./workload-schema.ts";
 
 const poolSchema = z
@@ -20,6 +21,7 @@ const poolSchema = z
       .min(0)
       .optional()
       .meta({ description: "US dollars for one accelerator for one hour; default: the catalogue's" }),
+    placement: placementSchema.optional(),
     engine: engineSchema,
     stepTime: stepTimeSchema,
   })
@@ -91,6 +93,7 @@ export const scenarioSchema = z
       workload: workloadSchema,
       model: z.string().meta({ description: "Hugging Face id, or path to a config.json; relative to the scenario" }),
       pools: z.array(poolSchema).min(1).meta({ description: "The fleet" }),
+      topology: topologySchema.optional(),
       router: routerSchema.prefault({ preset: "optimized-baseline" }),
       signals: signalsSchema,
       observe: observeSchema,
@@ -98,7 +101,14 @@ export const scenarioSchema = z
   })
   .superRefine((scenario, context) => {
     const seen = new Set<string>();
-    for (const [index, { name }] of scenario.spec.pools.entries()) {
+    for (const [index, { name, placement }] of scenario.spec.pools.entries()) {
+      if (placement && !scenario.spec.topology) {
+        context.addIssue({
+          code: "custom",
+          path: ["spec", "pools", index, "placement"],
+          message: "needs spec.topology, which says what there is to be placed on",
+        });
+      }
       if (seen.has(name)) {
         context.addIssue({
           code: "custom",

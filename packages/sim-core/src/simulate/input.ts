@@ -13,6 +13,8 @@ export interface PoolInput {
   readonly numGpuBlocks: number;
   /** Labels of its endpoints, e.g. `llm-d.ai/role`. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Labels of each endpoint instead, where they are not alike. */
+  readonly replicaLabels?: readonly Readonly<Record<string, string>>[];
 }
 
 /** Everything a run depends on: same input, same bytes out. */

@@ -116,7 +116,7 @@ class Simulation implements EngineListener {
       name: `${pool.name}-${index}`,
       namespace: "default",
       address: `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}:8000`,
-      labels: pool.labels,
+      labels: pool.replicaLabels?.[index] ?? pool.labels,
     });
     const capacityTokens = (pool.numGpuBlocks - 1) * pool.profile.blockSizeTokens;
     const maxTokens = Math.min(pool.profile.maxModelLenTokens, capacityTokens);
