@@ -48,6 +48,7 @@ const messageOut = z.strictObject({
   end: z.enum(["clean", "failed"]).optional(),
   endOfStream: z.boolean().optional(),
   scores: z.record(z.string(), z.number()).optional(),
+  removeHeaders: z.array(z.string()).optional(),
 });
 /** A message that the gateway must get. */
 export type MessageOut = z.infer<typeof messageOut>;
@@ -58,6 +59,9 @@ const endpoint = z.strictObject({
   running: z.number().optional(),
   kvUsageFraction: z.number().optional(),
   labels: z.record(z.string(), z.string()).optional(),
+  lora: z
+    .strictObject({ running: z.array(z.string()), waiting: z.array(z.string()), maxActive: z.number() })
+    .optional(),
 });
 
 const rewrite = z.strictObject({

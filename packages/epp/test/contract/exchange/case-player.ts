@@ -91,7 +91,12 @@ function routingDifference(wanted: MessageOut, answer: ProcessingResponse): stri
   const destination = inMetadata[DESTINATION]?.stringValue;
   if (destination !== set[DESTINATION]) return `header ${set[DESTINATION]}, metadata ${destination}: they must agree`;
   const difference = headersDifference(wanted.requestHeaders!, set);
-  if (difference !== undefined || wanted.scores === undefined) return difference;
+  if (difference !== undefined) return difference;
+  const removed = (response.headerMutation?.removeHeaders ?? []).join(", ");
+  if (wanted.removeHeaders !== undefined && removed !== wanted.removeHeaders.join(", ")) {
+    return `removes "${removed}", wanted "${wanted.removeHeaders.join(", ")}"`;
+  }
+  if (wanted.scores === undefined) return undefined;
   return scoresDifference(wanted.scores, inMetadata[SCORES]?.structValue?.fields ?? {});
 }
 
@@ -181,7 +186,7 @@ function headersOf(
 }
 
 function phaseOf(message: object): string {
-  const { endOfStream, scores, dynamicMetadata, ...phases } = message as Record<string, unknown>;
+  const { endOfStream, scores, removeHeaders, dynamicMetadata, ...phases } = message as Record<string, unknown>;
   return Object.keys(phases).find((name) => phases[name] !== undefined && phases[name] !== null) ?? "nothing";
 }
 

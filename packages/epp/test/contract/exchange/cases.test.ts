@@ -9,9 +9,9 @@ import { InProcessPeer } from "./in-process-peer.ts";
 /** A rig as a case describes it. */
 function rigOf({ endpoints, options = {}, configuration, objectives, modelRewrites }: ContractCase): ExchangeRig {
   return new ExchangeRig({
-    endpoints: endpoints.map(({ address, labels, waiting = 0, running = 0, kvUsageFraction = 0 }) => ({
+    endpoints: endpoints.map(({ address, labels, waiting = 0, running = 0, kvUsageFraction = 0, lora }) => ({
       address,
-      metrics: { waitingQueueSize: waiting, runningRequestsSize: running, kvCacheUsageFraction: kvUsageFraction },
+      metrics: { waitingQueueSize: waiting, runningRequestsSize: running, kvCacheUsageFraction: kvUsageFraction, lora },
       ...(labels === undefined ? {} : { labels }),
     })),
     ...(configuration === undefined ? {} : { configuration }),

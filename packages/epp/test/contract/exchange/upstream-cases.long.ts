@@ -29,9 +29,11 @@ class Upstream {
 
   static async start({ endpoints, configuration = {}, options = {} }: ContractCase): Promise<Upstream> {
     const fakes = await Promise.all(
-      endpoints.map(({ address, waiting = 0, running = 0, kvUsageFraction = 0 }, index) =>
-        startFakeVllm({ name: `pod-${index}`, host: hostOf(address), gauges: { waiting, running, kvUsageFraction } }),
-      ),
+      endpoints.map(({ address, waiting = 0, running = 0, kvUsageFraction = 0, lora }, index) => {
+        const adapters = lora === undefined ? {} : { lora: { ...lora, max: lora.maxActive } };
+        const gauges = { waiting, running, kvUsageFraction, ...adapters };
+        return startFakeVllm({ name: `pod-${index}`, host: hostOf(address), gauges });
+      }),
     );
     const files = await EppFiles.create();
     await files.writeEndpoints(
