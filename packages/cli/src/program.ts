@@ -92,6 +92,7 @@ function addRun(program: Command, begin: Begin): void {
       .description("Runs a scenario, of several files laid over each other; with several policies, compares them"),
   )
     .option("-o, --output <format>", FORMAT_HELP, "table")
+    .option("--trace <path>", "replays this trace, or an Endpoint Picker's recording, instead of spec.workload")
     .option("--out <directory>", "writes summary, requests, series, decisions, the resolved scenario and router")
     .option("--dry-run", "prints the resolved scenario, every default in force, and runs nothing")
     .option("-q, --quiet", "no progress and no remarks on stderr")
@@ -134,6 +135,7 @@ Examples:
   windtunnel explain -f scenario.yaml --policy round-robin,optimized-baseline
   windtunnel explain -f scenario.yaml --policy round-robin,optimized-baseline --request 17
   windtunnel explain RUN_DIRECTORY --request 17
+  windtunnel explain topology -f scenario.yaml
   windtunnel explain metric ttft
   windtunnel explain schema spec.pools
   windtunnel explain accelerators

@@ -15,12 +15,14 @@ import type { Manifest } from "../run/run-directory.ts";
 import { checkRunDirectory, writeRunDirectory } from "../run/run-directory.ts";
 import type { PreparedRun } from "../run/run-policies.ts";
 import { prepareRuns, simulateRun } from "../run/run-policies.ts";
+import { withTrace } from "../run/with-trace.ts";
 import type { Command } from "./command.ts";
 
 interface RunOptions extends ScenarioOptions {
   readonly policy?: readonly string[];
   readonly output: string;
   readonly out?: string;
+  readonly trace?: string;
   readonly dryRun?: boolean;
   readonly quiet?: boolean;
 }
@@ -28,7 +30,7 @@ interface RunOptions extends ScenarioOptions {
 /** `windtunnel run`: simulates a scenario under one policy or several. */
 export const run: Command = async ({ positional, options }, terminal) => {
   const { file = [], ...rest } = options as unknown as Partial<RunOptions>;
-  const asked = { ...rest, file: [...file, ...positional] } as RunOptions;
+  const asked = withTrace({ ...rest, file: [...file, ...positional] } as RunOptions, rest.trace, terminal);
   const { quiet = false, out } = asked;
   const format = parseFormat(asked.output);
   const read = readScenario(asked, terminal);

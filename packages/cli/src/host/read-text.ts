@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { didYouMean } from "@windtunnel/sim-core";
 import { UsageError } from "../exit-code.ts";
 
@@ -20,9 +20,16 @@ export function readText(path: string, shown = path): { readonly text: string; r
   return { text: bytes.toString("utf8"), input: { path: shown, sha256: sha256(bytes) } };
 }
 
-/** Identity of a file that somebody else reads. */
-export function hashFile(path: string, shown = path): InputFile {
-  return { path: shown, sha256: sha256(readBytes(path, shown)) };
+/** Identity of a file, or of a folder's files, that somebody else reads. */
+export function hashInput(path: string, shown = path): InputFile {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    return { path: shown, sha256: sha256(readBytes(path, shown)) };
+  }
+  const files = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const lines = files
+    .map(({ name }) => `${name} ${sha256(readBytes(join(path, name), join(shown, name)))}\n`)
+    .sort((a, b) => (a < b ? -1 : 1));
+  return { path: shown, sha256: sha256(Buffer.from(lines.join(""))) };
 }
 
 function readBytes(path: string, shown: string): Buffer {

@@ -3,7 +3,7 @@ import { generateWorkload, ignoredFields } from "@windtunnel/sim-core";
 import { expandPath } from "../host/expand-path.ts";
 import { given } from "../host/given.ts";
 import type { InputFile } from "../host/read-text.ts";
-import { hashFile } from "../host/read-text.ts";
+import { hashInput } from "../host/read-text.ts";
 import type { Terminal } from "../host/terminal.ts";
 import type { OpenTraceOptions } from "../trace/index.ts";
 import type { ReadScenario } from "./read-scenario.ts";
@@ -27,7 +27,7 @@ export async function loadWorkload(read: ReadScenario, terminal: Terminal): Prom
   if (!trace) throw new TypeError("a scenario without a workload passed its schema");
   const { path, file } = atPlace(read, ["spec", "workload", "trace", "path"], () => {
     const path = expandPath(trace.path, read.directory, terminal.env);
-    return { path, file: hashFile(path, trace.path) };
+    return { path, file: hashInput(path, trace.path) };
   });
   const { openTrace } = await import("../trace/index.ts");
   const remarks: string[] = [];

@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import type { Duplex, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { TraceError } from "@windtunnel/sim-core";
+import { recordingSegments, segmentBytes } from "./recording-segments.ts";
 
 const GZIP_MAGIC = [0x1f, 0x8b];
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
@@ -15,28 +16,39 @@ export interface ByteSource {
   digest(): { readonly bytes: number; readonly sha256: string };
 }
 
-/** @throws TraceError when the file cannot be opened; the chunks throw it when it cannot be read or decompressed */
+/**
+ * Of a folder of an Endpoint Picker's recording: all its segments, one after the other.
+ *
+ * @throws TraceError when the file cannot be opened; the chunks throw it when it cannot be read or decompressed
+ */
 export async function openBytes(path: string, shown: string): Promise<ByteSource> {
-  const decompressor = decompressorFor(await firstBytes(path, shown));
+  const segments = recordingSegments(path, shown);
+  const decompressor = segments === undefined ? decompressorFor(await firstBytes(path, shown)) : undefined;
   const hash = createHash("sha256");
   let bytes = 0;
   async function* chunks(): AsyncGenerator<Buffer> {
-    const file = createReadStream(path, { highWaterMark: 1 << 20 });
-    const stream: Readable = decompressor === undefined ? file : pipe(file, decompressor);
     try {
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
+      for await (const chunk of segments === undefined ? fileBytes(path, decompressor) : segmentBytes(segments)) {
         hash.update(chunk);
         bytes += chunk.length;
         yield chunk;
       }
     } catch (error) {
       throw error instanceof TraceError ? error : new TraceError(`${shown}: cannot be read: ${reason(error)}`);
-    } finally {
-      file.destroy();
-      stream.destroy();
     }
   }
   return { chunks: chunks(), digest: () => ({ bytes, sha256: hash.digest("hex") }) };
+}
+
+async function* fileBytes(path: string, decompressor: Duplex | undefined): AsyncGenerator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: 1 << 20 });
+  const stream: Readable = decompressor === undefined ? file : pipe(file, decompressor);
+  try {
+    yield* stream as AsyncIterable<Buffer>;
+  } finally {
+    file.destroy();
+    stream.destroy();
+  }
 }
 
 /** The chunks as text; a character that spans two chunks stays whole. */

@@ -166,6 +166,7 @@ class RecordSink {
   finish(): TraceTable {
     const { file } = this.#options;
     if (this.#format === undefined) throw new TraceError(`${file}:1:1: found an empty file; allowed: a trace`);
+    this.#reader?.end?.();
     return this.#rows.finish(file, this.#format.name, this.#mapping);
   }
 }

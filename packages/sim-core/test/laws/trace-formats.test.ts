@@ -93,6 +93,18 @@ const SAMPLES: Readonly<Record<string, string>> = {
     },
     { releasedBy: 0, thinkSeconds: 2, promptTokens: 12, outputTokens: 1, segments: [[9, 12]], class: "b" },
   ),
+  "windtunnel-recording": lines(
+    { windtunnelRecording: 1, run: "a", segment: 1, wallClockOriginMs: 1_795_235_630_440 },
+    ["endpoint", 5, 0, { name: "pod", namespace: "n", address: "10.0.0.1:80", labels: {} }],
+    [
+      ...["request", 20, 0],
+      { promptTokens: 20, promptCount: 1, session: "#1", waitedUs: 10, keys: [[16, 1, 0, "AQAAAAAAAAACAAAAAAAAAA=="]] },
+      { to: [0], ticket: 0, decisionUs: 3 },
+    ],
+    ["ended", 70, 0, { end: "completed", promptTokens: 20, outputTokens: 3, bytes: 30 }],
+    ["request", 90, 1, { promptTokens: 20, promptCount: 1, session: "#1", waitedUs: 10 }, { to: [0], ticket: 0 }],
+    ["ended", 99, 1, { end: "completed", promptTokens: 20, outputTokens: 3, bytes: 30 }],
+  ),
 };
 
 function read(text: string, chunk = 64, blockSizeTokens?: number): TraceTable {

@@ -15,6 +15,8 @@ export interface FormatOptions {
 export interface RecordReader {
   /** @throws TraceError when the record is not what the format allows */
   read(at: RowPosition): void;
+  /** There are no more records. */
+  end?(): void;
 }
 
 /** A trace format: how it is recognised and how a record becomes rows. */

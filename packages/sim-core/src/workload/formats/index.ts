@@ -10,10 +10,12 @@ import { vidur } from "./vidur.ts";
 import { shareGpt, vllmCustom } from "./vllm-bench.ts";
 import { weka } from "./weka.ts";
 import { windtunnel } from "./windtunnel.ts";
+import { windtunnelRecording } from "./windtunnel-recording.ts";
 
 /** Every format that a trace can be read from; the first that matches a file's first record reads it. */
 export const traceFormats: readonly TraceFormat[] = [
   windtunnel,
+  windtunnelRecording,
   qwenBailian,
   mooncake,
   azure,
