@@ -16,7 +16,7 @@ export { summarise } from "./metrics/summarise.ts";
 export type { ModelArchitecture } from "./model/architecture.ts";
 export { catalogueModelIds, modelNamed } from "./model/catalogue.ts";
 export { importHuggingFaceConfig } from "./model/import-config.ts";
-export type { CollectivePath, FleetLink, FleetNetwork, NetworkPath } from "./network/fleet-network.ts";
+export type { FleetLink, FleetNetwork } from "./network/fleet-network.ts";
 export type { Device, Topology } from "./network/topology.ts";
 export { generateWorkload, ignoredFields } from "./scenario/generate-workload.ts";
 export type { Override } from "./scenario/layers.ts";

@@ -13,12 +13,15 @@ export interface ExplainOptions extends ScenarioOptions {
 }
 
 const HELP =
-  "explain needs one of: -f SCENARIO --request ROW, -f SCENARIO --policy A,B, RUN_DIRECTORY --request ROW, metric [NAME], schema [PATH], accelerators, models";
+  "explain needs one of: -f SCENARIO --request ROW, -f SCENARIO --policy A,B, RUN_DIRECTORY --request ROW, topology -f SCENARIO, metric [NAME], schema [PATH], accelerators, models";
 
-/** `windtunnel explain …`: a request's decision, a metric, a field of a scenario, or what the catalogue has. */
+/** `windtunnel explain …`: a request's decision, a fleet's topology, a metric, a field of a scenario, or what the catalogue has. */
 export const explain: Command = async ({ positional: [what, name], options }, terminal) => {
   const asked = options as unknown as ExplainOptions;
   switch (what) {
+    case "topology":
+      if (asked.file === undefined) throw new UsageError("topology: -f SCENARIO is needed");
+      return (await import("./explain-topology.ts")).explainTopology(asked, terminal);
     case "metric":
       return (await import("./explain-metric.ts")).explainMetric(name, terminal);
     case "schema":

@@ -10,6 +10,9 @@ export type LinkLevel = "device" | "numa" | "host" | "nic" | "nvme" | "store" | 
 /** A link of the fleet, with where its bandwidth comes from. */
 export interface FleetLink extends Link {
   readonly level: LinkLevel;
+  /** The replica, node, rack or zone whose link it is. */
+  readonly of: string;
+  readonly what: string;
   readonly source: string;
   readonly confidence: Confidence | "given";
 }
@@ -179,49 +182,63 @@ const orGiven = (value: number | undefined, otherwise: Sourced) => (value === un
 const nicOf = (node: TopologyNode) => orGiven(node.nicBytesPerSecond, node.accelerator.nicBytesPerSecond);
 
 /** @returns the link's index */
-function add(links: FleetLink[], level: LinkLevel, name: string, rate: Sourced, latencyUs = 0, times = 1): number {
+function add(links: FleetLink[], place: Pick<FleetLink, "level" | "of" | "what">, rate: Sourced, times = 1): number {
   const { value, source, confidence } = rate;
-  return links.push({ name, level, bytesPerSecond: value * times, latencyUs, source, confidence }) - 1;
+  const latencyUs = LATENCIES_US[place.level] ?? 0;
+  const name = `${place.of} ${place.what}`;
+  return links.push({ name, ...place, bytesPerSecond: value * times, latencyUs, source, confidence }) - 1;
 }
 
-function addReplicaLinks(links: FleetLink[], { name, devices }: PlacedReplica): ReplicaLinks {
+/** Of the links that have one of their own; between replicas it is the path's. */
+const LATENCIES_US: Readonly<Partial<Record<LinkLevel, number>>> = {
+  nvme: defaults.NVME_LATENCY_US,
+  store: defaults.STORE_LATENCY_US,
+};
+
+function addReplicaLinks(links: FleetLink[], { name: of, devices }: PlacedReplica): ReplicaLinks {
   const { node } = devices[0]!;
   const { deviceLink, hostLinkBytesPerSecond = defaults.HOST_LINK } = node.accelerator;
+  const { kind, bytesPerSecond } = deviceLink;
   const { value: fraction, source } = defaults.HOST_LINK_FRACTION;
   const host: Sourced = {
     value: hostLinkBytesPerSecond.value * fraction,
     source: `${hostLinkBytesPerSecond.source}; ${source}`,
     confidence: "assumed",
   };
+  const nic = nicOf(node);
   const count = devices.length;
   return {
-    deviceOut: add(links, "device", `${name} ${deviceLink.kind} out`, deviceLink.bytesPerSecond, 0, count),
-    deviceIn: add(links, "device", `${name} ${deviceLink.kind} in`, deviceLink.bytesPerSecond, 0, count),
-    hostOut: add(links, "host", `${name} HBM to DRAM`, host, 0, count),
-    hostIn: add(links, "host", `${name} DRAM to HBM`, host, 0, count),
-    nicOut: add(links, "nic", `${name} NIC out`, nicOf(node), 0, count),
-    nicIn: add(links, "nic", `${name} NIC in`, nicOf(node), 0, count),
+    deviceOut: add(links, { level: "device", of, what: `${kind} out` }, bytesPerSecond, count),
+    deviceIn: add(links, { level: "device", of, what: `${kind} in` }, bytesPerSecond, count),
+    hostOut: add(links, { level: "host", of, what: "HBM to DRAM" }, host, count),
+    hostIn: add(links, { level: "host", of, what: "DRAM to HBM" }, host, count),
+    nicOut: add(links, { level: "nic", of, what: "NIC out" }, nic, count),
+    nicIn: add(links, { level: "nic", of, what: "NIC in" }, nic, count),
   };
 }
 
 function addNodeLinks(links: FleetLink[], node: TopologyNode): NodeLinks {
-  const { name, numaBytesPerSecond, storeBytesPerSecond } = node;
+  const { name: of, numaBytesPerSecond } = node;
   const nvmeRead = orGiven(node.nvmeReadBytesPerSecond, defaults.NVME_READ);
   const nvmeWrite = orGiven(node.nvmeWriteBytesPerSecond, defaults.NVME_WRITE);
-  const store = orGiven(storeBytesPerSecond, defaults.STORE);
+  const store = orGiven(node.storeBytesPerSecond, defaults.STORE);
+  const numa =
+    numaBytesPerSecond === undefined
+      ? NO_LINK
+      : add(links, { level: "numa", of, what: "between NUMA domains" }, given(numaBytesPerSecond));
   return {
-    numa: numaBytesPerSecond === undefined ? NO_LINK : add(links, "numa", `${name} NUMA`, given(numaBytesPerSecond)),
-    nvmeRead: add(links, "nvme", `${name} NVMe read`, nvmeRead, defaults.NVME_LATENCY_US),
-    nvmeWrite: add(links, "nvme", `${name} NVMe write`, nvmeWrite, defaults.NVME_LATENCY_US),
-    storeIn: add(links, "store", `${name} store in`, store, defaults.STORE_LATENCY_US),
-    storeOut: add(links, "store", `${name} store out`, store, defaults.STORE_LATENCY_US),
+    numa,
+    nvmeRead: add(links, { level: "nvme", of, what: "NVMe read" }, nvmeRead),
+    nvmeWrite: add(links, { level: "nvme", of, what: "NVMe write" }, nvmeWrite),
+    storeIn: add(links, { level: "store", of, what: "network store read" }, store),
+    storeOut: add(links, { level: "store", of, what: "network store write" }, store),
   };
 }
 
-function addUplink(links: FleetLink[], level: "rack" | "zone", name: string, bytesPerSecond?: number): Uplink {
+function addUplink(links: FleetLink[], level: "rack" | "zone", of: string, bytesPerSecond?: number): Uplink {
   if (bytesPerSecond === undefined) return { out: NO_LINK, in: NO_LINK };
   return {
-    out: add(links, level, `${name} uplink out`, given(bytesPerSecond)),
-    in: add(links, level, `${name} uplink in`, given(bytesPerSecond)),
+    out: add(links, { level, of, what: `${level} uplink out` }, given(bytesPerSecond)),
+    in: add(links, { level, of, what: `${level} uplink in` }, given(bytesPerSecond)),
   };
 }
