@@ -19,7 +19,7 @@ export interface SegmentWriterOptions {
   readonly directory: string;
   /** Of all segments in the folder together. */
   readonly maxBytes: number;
-  /** What may wait for the disk; beyond, lines are dropped. */
+  /** What may wait for the disk, and a quarter of the folder at most; beyond, lines are dropped. */
   readonly maxWaitingBytes: number;
   /** First line of the n-th segment: everything up to now. */
   readonly header: (segment: number) => string;
@@ -47,7 +47,10 @@ export class SegmentWriter {
   readonly #options: SegmentWriterOptions;
   readonly #folder: SegmentFolder;
   readonly #segmentBytes: number;
+  readonly #maxWaitingBytes: number;
   readonly #timer: NodeJS.Timeout;
+  /** Closed, and not all on disk yet. */
+  readonly #finishing = new Set<OpenSegment>();
   #open: OpenSegment | undefined;
   #number = 0;
   #text = "";
@@ -55,6 +58,7 @@ export class SegmentWriter {
   #unflushed = false;
   #gapLines = 0;
   #over = false;
+  #failed = false;
   /** What closed segments still have to do, in order. */
   #closing: Promise<void> = Promise.resolve();
 
@@ -62,6 +66,8 @@ export class SegmentWriter {
     this.#options = options;
     this.#folder = new SegmentFolder(options.directory, options.maxBytes);
     this.#segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.floor(options.maxBytes / SEGMENTS));
+    // So that what is on its way stays within the folder's size too.
+    this.#maxWaitingBytes = Math.min(options.maxWaitingBytes, Math.floor(options.maxBytes / 4));
     this.#openNext();
     this.#timer = setInterval(() => this.#flush(), FLUSH_EVERY_MS).unref();
   }
@@ -94,8 +100,8 @@ export class SegmentWriter {
   #push(): void {
     const open = this.#open;
     if (open === undefined || this.#textLines === 0 || this.#over) return;
-    const waiting = open.gzip.writableLength + open.gzip.readableLength + open.stream.writableLength;
-    if (waiting > this.#options.maxWaitingBytes) {
+    const fits = this.#waitingBytes() <= this.#maxWaitingBytes;
+    if (!fits) {
       this.#gapLines += this.#textLines;
       this.counters.droppedLines += this.#textLines;
     } else {
@@ -104,12 +110,20 @@ export class SegmentWriter {
       this.#unflushed = true;
       this.counters.lines += this.#textLines;
     }
-    const afterGap = this.#gapLines > 0 && waiting <= this.#options.maxWaitingBytes;
+    const afterGap = this.#gapLines > 0 && fits;
     if (afterGap) this.#gapLines = 0;
     this.#text = "";
     this.#textLines = 0;
     // What went past unseen stands in the next segment's first line.
-    if (afterGap || open.bytes >= this.#segmentBytes) this.#openNext();
+    if (afterGap || open.bytes + open.gzip.writableLength >= this.#segmentBytes) this.#openNext();
+  }
+
+  #waitingBytes(): number {
+    const segments = this.#open === undefined ? [...this.#finishing] : [this.#open, ...this.#finishing];
+    return segments.reduce(
+      (sum, { gzip, stream }) => sum + gzip.writableLength + gzip.readableLength + stream.writableLength,
+      0,
+    );
   }
 
   #openNext(): void {
@@ -145,22 +159,30 @@ export class SegmentWriter {
     if (open === undefined) return;
     this.#open = undefined;
     open.gzip.end();
-    this.#closing = this.#closing.then(() => open.done).then(() => this.#settle(open.file));
+    this.#finishing.add(open);
+    this.#closing = this.#closing
+      .then(() => open.done)
+      .then(() => {
+        this.#finishing.delete(open);
+        return this.#settle(open.file);
+      });
   }
 
   async #settle(file: string): Promise<void> {
+    if (this.#failed) return;
     const { directory } = this.#options;
     try {
       await rename(join(directory, `${file}.partial`), join(directory, file));
       const current = this.#open === undefined ? undefined : `${this.#open.file}.partial`;
-      await this.#folder.tidy(current, current === undefined ? 0 : this.#segmentBytes);
+      await this.#folder.tidy(current, current === undefined ? 0 : this.#segmentBytes + this.#maxWaitingBytes);
     } catch (error) {
       this.#fail(error as Error);
     }
   }
 
   #fail(error: Error): void {
-    if (this.#over) return;
+    if (this.#failed) return;
+    this.#failed = true;
     this.#over = true;
     this.#open = undefined;
     clearInterval(this.#timer);

@@ -15,6 +15,8 @@ const withPicker = (picker: string): string => `${HEAD}plugins:
 - type: queue-scorer
 - type: prefix-cache-scorer
 - type: active-request-scorer
+- type: inflight-load-producer
+- type: token-load-scorer
 - type: ${picker}
 schedulingProfiles:
 - name: default
@@ -22,6 +24,7 @@ schedulingProfiles:
   - pluginRef: queue-scorer
   - pluginRef: prefix-cache-scorer
   - pluginRef: active-request-scorer
+  - pluginRef: token-load-scorer
   - pluginRef: ${picker}
 `;
 
