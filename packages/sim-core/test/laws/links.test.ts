@@ -4,6 +4,8 @@ import type { Link } from "../../src/network/links.ts";
 import { Links } from "../../src/network/links.ts";
 import { plainEndsUs, type TrialTransfer } from "../support/plain-links.ts";
 
+const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 300);
+
 interface Trial {
   readonly links: readonly Link[];
   readonly transfers: readonly TrialTransfer[];
@@ -84,7 +86,7 @@ test("ends are those of shares worked out anew at every change, rounded up once"
         }
       }
     }),
-    { numRuns: 500 },
+    { numRuns },
   );
 });
 
@@ -97,7 +99,7 @@ test("bytes on a link never exceed its bandwidth times the time in which it is b
         expect(links.carriedBytes(link)).toBeLessThanOrEqual(most * (1 + 1e-9) + 1e-3);
       }
     }),
-    { numRuns: 300 },
+    { numRuns },
   );
 });
 
@@ -109,7 +111,7 @@ test("work is conserved: a link that holds all its transfers back is full while 
       const full = (link!.bytesPerSecond / 1e6) * links.busyUs(0, 1e9);
       expect(Math.abs(links.carriedBytes(0) - full)).toBeLessThan(1e-3 + full * 1e-9);
     }),
-    { numRuns: 200 },
+    { numRuns },
   );
 });
 
@@ -125,7 +127,7 @@ test("every transfer that is not given up ends, and carries its bytes over each 
       }
       expect(links.size).toBe(0);
     }),
-    { numRuns: 200 },
+    { numRuns },
   );
 });
 
@@ -143,6 +145,6 @@ test("the order of starts in a microsecond does not matter", () => {
         else expect(Math.abs(endUs - other[row]!)).toBeLessThanOrEqual(1);
       }
     }),
-    { numRuns: 300 },
+    { numRuns },
   );
 });

@@ -43,7 +43,7 @@ export function plainEndsUs(links: readonly Link[], transfers: readonly TrialTra
 }
 
 /** Max-min fair rates in bytes a microsecond, by raising all alike until a link is full. */
-export function plainRates(links: readonly Link[], flows: readonly { links: readonly number[] }[]): number[] {
+function plainRates(links: readonly Link[], flows: readonly { links: readonly number[] }[]): number[] {
   const rates = flows.map(() => Number.NaN);
   for (;;) {
     let full = -1;

@@ -50,15 +50,15 @@ describe("the topology of a fleet that has none", () => {
     expect(nodesOf(pool("a", 3, 3), pool("b", 1, 16))).toEqual([[["a-node-0", "a-node-1", "b-node-0", "b-node-1"]]]);
   });
 
-  test("has room for every replica", () => {
+  test("has room for every replica, and no device is two replicas'", () => {
     for (const devices of [1, 2, 3, 4, 5, 7, 8, 9, 16, 20]) {
       const fleet = [pool("a", 5, devices), pool("b", 3, 2)];
-      expect(
-        placesOf(
-          fleet.map((each) => [each]),
-          defaultTopology(fleet),
-        ),
-      ).toHaveLength(8);
+      const taken = placesOf(
+        fleet.map((each) => [each]),
+        defaultTopology(fleet),
+      ).flatMap(([, places]) => places!.split(" "));
+      expect(new Set(taken).size).toBe(5 * devices + 3 * 2);
+      expect(taken).toHaveLength(5 * devices + 3 * 2);
     }
   });
 });
