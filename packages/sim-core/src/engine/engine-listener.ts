@@ -6,7 +6,7 @@ export interface EngineListener {
   scheduled(slot: number, cachedTokens: number): void;
   firstToken(slot: number): void;
   preempted(slot: number): void;
-  /** Its last token came; the slot is free again after the call. */
+  /** Its last token came; the slot is free again after the call, unless a `KvConnector` holds its blocks. */
   finished(slot: number): void;
 }
 
@@ -55,6 +55,10 @@ export interface Engine {
   readonly totalBlocks: number;
   /** A request reaches the engine; its scheduler can see it from the slot's `readyUs` on, which is not before now. */
   enqueue(slot: number): void;
+  /** The load that the engine's `KvConnector` started has ended: the request can be scheduled again. */
+  loaded(slot: number, nowUs: number): void;
+  /** The blocks of an ended request, held for its engine's `KvConnector`, are free from now on. */
+  releaseHeld(slot: number, nowUs: number): void;
   /** Does what `nextKey` says. `mayStart` = nothing else can happen at this very time before the next step starts. */
   run(mayStart: boolean): void;
   /** The gauges at a time not after the next event and not before the last one. */

@@ -1,4 +1,6 @@
+import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 import { IntMap } from "./int-map.ts";
+import type { KvBlockListener } from "./kv-connector.ts";
 import type { KvEventLog } from "./kv-event-log.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
 import type { RequestsInFlight } from "./requests-in-flight.ts";
@@ -42,6 +44,9 @@ export class KvCache {
   readonly #requests: RequestsInFlight;
   readonly #streams: PromptStreams;
   readonly #log: KvEventLog;
+  readonly #blocks: KvBlockListener | null;
+  /** When what happens now happens, for who listens to blocks. */
+  #blocksAtUs = FLOAT_ZERO;
   freeBlocks: number;
   evictedBlocks = 0;
 
@@ -74,15 +79,22 @@ export class KvCache {
     requests: RequestsInFlight,
     streams: PromptStreams,
     log: KvEventLog,
+    listener: KvBlockListener | null = null,
   ) {
     this.totalBlocks = blocks;
     this.freeBlocks = 0;
+    this.#blocks = listener;
     this.#blockSizeTokens = blockSizeTokens;
     this.#enabled = enabled;
     this.#requests = requests;
     this.#streams = streams;
     this.#log = log;
     this.#pushAnonymous(blocks);
+  }
+
+  /** Dates what happens from now on; only for who listens to blocks. */
+  setBlocksTime(nowUs: number): void {
+    this.#blocksAtUs = nowUs;
   }
 
   /** Whether one of the next `blocks` reused blocks could still be found. */
@@ -194,6 +206,9 @@ export class KvCache {
       nodes[node + END] = end - taken;
       if (nodes[node + SEGMENT] !== ANONYMOUS) {
         this.evictedBlocks += taken;
+        if (this.#blocks !== null) {
+          this.#blocks.evicted(nodes[node + SEGMENT]!, end - taken, end, this.#blocksAtUs + 0);
+        }
         if (nodes[node + SEGMENT]! < this.#streams.firstPrivate) {
           this.#log.add(false, nodes[node + SEGMENT]!, end - taken, end);
         }
@@ -246,6 +261,7 @@ export class KvCache {
     }
     if (node !== NONE) return this.#shareDuplicate(slot, node, end);
     if (segment < this.#streams.firstPrivate) this.#log.add(true, segment, at, end);
+    if (this.#blocks !== null) this.#blocks.stored(segment, at, end, this.#blocksAtUs + 0);
     if (leaf !== NONE && leaf === last && nodes[leaf + REFERENCES] === 1 && nodes[leaf + CHILDREN] === 0) {
       nodes[leaf + END] = end;
       return leaf;
@@ -288,6 +304,26 @@ export class KvCache {
     this.#requests.growing[slot] = segment;
   }
 
+  /** Gives back blocks of a request that nobody else knows. */
+  giveBack(blocks: number): void {
+    if (this.#enabled) this.#pushAnonymous(blocks);
+    else this.freeBlocks += blocks;
+  }
+
+  /** The request has ended, and keeps the blocks of its `computedTokens` until `release`. */
+  hold(slot: number, computedTokens: number, keepFindable: boolean): void {
+    if (!this.#enabled) return;
+    this.#stopGrowing(slot);
+    if (keepFindable) this.extend(slot, Math.floor(computedTokens / this.#blockSizeTokens));
+  }
+
+  #stopGrowing(slot: number): void {
+    const { growing } = this.#requests;
+    if (growing[slot] === NONE) return;
+    this.#growing.delete(growing[slot]!);
+    growing[slot] = NONE;
+  }
+
   /** Frees all blocks of a request that has computed `computedTokens`; `keepFindable` as `extend` would. */
   release(slot: number, computedTokens: number, keepFindable: boolean): void {
     if (this.#enabled) this.#release(slot, computedTokens, keepFindable);
@@ -297,10 +333,7 @@ export class KvCache {
   #release(slot: number, computedTokens: number, keepFindable: boolean): void {
     const requests = this.#requests;
     const size = this.#blockSizeTokens;
-    if (requests.growing[slot] !== NONE) {
-      this.#growing.delete(requests.growing[slot]!);
-      requests.growing[slot] = NONE;
-    }
+    this.#stopGrowing(slot);
     if (keepFindable) this.extend(slot, Math.floor(computedTokens / size));
     const leaf = requests.leaf[slot]!;
     const held = Math.ceil(computedTokens / size) - (leaf === NONE ? 0 : this.#nodes[leaf + END]!);

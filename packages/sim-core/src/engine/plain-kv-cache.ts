@@ -1,3 +1,4 @@
+import type { KvBlockListener } from "./kv-connector.ts";
 import type { KvEventLog } from "./kv-event-log.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
 
@@ -30,11 +31,22 @@ export class PlainKvCache {
   readonly #enabled: boolean;
   readonly #streams: PromptStreams;
   readonly #log: KvEventLog;
+  readonly #blocks: KvBlockListener | null;
+  /** When what happens now happens, for who listens to blocks. */
+  blocksAtUs = 0;
   #queue: Block[];
   readonly #byKey = new Map<string, Block>();
 
-  constructor(blocks: number, blockSizeTokens: number, enabled: boolean, streams: PromptStreams, log: KvEventLog) {
+  constructor(
+    blocks: number,
+    blockSizeTokens: number,
+    enabled: boolean,
+    streams: PromptStreams,
+    log: KvEventLog,
+    listener: KvBlockListener | null = null,
+  ) {
     this.totalBlocks = blocks;
+    this.#blocks = listener;
     this.#blockSizeTokens = blockSizeTokens;
     this.#enabled = enabled;
     this.#streams = streams;
@@ -89,11 +101,20 @@ export class PlainKvCache {
     if (block.key !== null) {
       this.#byKey.delete(block.key);
       this.evictedBlocks++;
+      this.#blocks?.evicted(block.segment, block.index, block.index + 1, this.blocksAtUs);
       if (block.segment < this.#streams.firstPrivate) {
         this.#log.add(false, block.segment, block.index, block.index + 1);
       }
     }
     return { key: null, segment: -1, index: 0, references: 1 };
+  }
+
+  /** Gives back the last `blocks` blocks that only this request knows. */
+  giveBack(holding: PlainHolding, blocks: number): void {
+    for (const block of holding.hidden.splice(holding.hidden.length - blocks, blocks)) {
+      block.references = 0;
+      this.#queue.push(block);
+    }
   }
 
   /** Makes the full blocks of a request findable. */
@@ -117,7 +138,10 @@ export class PlainKvCache {
       own.index = index;
       // A copy that nobody holds keeps its place in the queue, without its key.
       if (other !== undefined) other.key = null;
-      else if (segment < this.#streams.firstPrivate) this.#log.add(true, segment, index, index + 1);
+      else {
+        if (segment < this.#streams.firstPrivate) this.#log.add(true, segment, index, index + 1);
+        this.#blocks?.stored(segment, index, index + 1, this.blocksAtUs);
+      }
       this.#byKey.set(key, own);
       holding.findable.push(own);
     }

@@ -18,6 +18,11 @@ interface PlainRequest {
   lastTokenUs: number;
   /** Its prefill is done; a preemption ends that. */
   decoding: boolean;
+  /** Waiting with its blocks, which were filled from elsewhere. */
+  loaded: boolean;
+  preempted: boolean;
+  /** Loaded up to its last token, which it computes in this step. */
+  single: boolean;
 }
 
 /**
@@ -33,6 +38,9 @@ export class PlainReplica implements Engine {
   readonly #clock = new StretchClock();
   #waiting: PlainRequest[] = [];
   #running: PlainRequest[] = [];
+  /** By slot: those whose blocks are being filled, and those that ended and hold theirs. */
+  readonly #loading = new Map<number, PlainRequest>();
+  readonly #held = new Map<number, PlainRequest>();
   /** Tokens that each request computes in the step in progress. */
   #scheduled = new Map<PlainRequest, number>();
   /** The running set for which the clock is anchored, and the steps since. */
@@ -40,6 +48,8 @@ export class PlainReplica implements Engine {
   #clockStep = 0;
   #stepStartUs = 0;
   #gauges: EngineGauges;
+  /** Idle with requests that only wait for blocks or loads: what is seen after `sinceUs`. */
+  #settled: { sinceUs: number; gauges: EngineGauges } | null = null;
   #waitingAtSchedule = 0;
   #busy = false;
   /** Segment → the request that is generating it. */
@@ -54,6 +64,7 @@ export class PlainReplica implements Engine {
       profile.enablePrefixCaching,
       parts.streams,
       parts.log,
+      parts.connector?.blocks ?? null,
     );
     this.#gauges = { running: 0, waiting: 0, freeBlocks: this.#cache.freeBlocks };
     this.counters = newCounters(this.#cache.freeBlocks);
@@ -73,7 +84,7 @@ export class PlainReplica implements Engine {
 
   enqueue(slot: number): void {
     const { requests } = this.#parts;
-    this.#addWaiting({
+    const request: PlainRequest = {
       slot,
       row: requests.row[slot]!,
       readyUs: requests.readyUs[slot]!,
@@ -85,14 +96,45 @@ export class PlainReplica implements Engine {
       generatedTokens: 0,
       lastTokenUs: NaN,
       decoding: false,
-    });
-    this.counters.peakWaiting = Math.max(this.counters.peakWaiting, this.#waiting.length);
-    if (!this.#busy) this.nextKey = eventKey(this.#waiting[0]!.readyUs, Phase.stepStart);
+      loaded: false,
+      preempted: false,
+      single: false,
+    };
+    this.#addWaiting(request);
+    this.counters.peakWaiting = Math.max(this.counters.peakWaiting, this.#waiting.length + this.#loading.size);
+    if (!this.#busy && this.#waiting[0] === request) this.nextKey = eventKey(request.readyUs, Phase.stepStart);
+  }
+
+  loaded(slot: number, nowUs: number): void {
+    const request = this.#loading.get(slot)!;
+    this.#loading.delete(slot);
+    request.loaded = true;
+    this.#insertAfterLoaded(request);
+    if (!this.#busy) this.nextKey = eventKey(nowUs, Phase.stepStart);
+  }
+
+  /** Before all others, but for the loaded requests that were there first. */
+  #insertAfterLoaded(request: PlainRequest): void {
+    const at = this.#waiting.findIndex((other) => !other.loaded);
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, request);
+  }
+
+  releaseHeld(slot: number, nowUs: number): void {
+    this.#cache.release(this.#held.get(slot)!.holding);
+    this.#held.delete(slot);
+    if (this.#busy) return;
+    for (const gauges of [this.#gauges, this.#settled?.gauges]) {
+      if (gauges !== undefined) gauges.freeBlocks = this.#cache.freeBlocks;
+    }
+    const head = this.#waiting[0];
+    if (head !== undefined && head.readyUs <= nowUs) this.nextKey = eventKey(nowUs, Phase.stepStart);
   }
 
   #addWaiting(request: PlainRequest): void {
     this.#waiting.push(request);
-    if (this.#parts.profile.schedulingPolicy === "priority") this.#waiting.sort(byPriority);
+    if (this.#parts.profile.schedulingPolicy === "priority") {
+      this.#waiting.sort((a, b) => Number(b.loaded) - Number(a.loaded) || (a.loaded ? 0 : byPriority(a, b)));
+    }
   }
 
   run(mayStart: boolean): void {
@@ -125,15 +167,28 @@ export class PlainReplica implements Engine {
     }
     this.#busy = true;
     this.#stepStartUs = nowUs;
+    this.#cache.blocksAtUs = nowUs;
     let budget = profile.maxNumBatchedTokens;
     const { preempted, left } = this.#scheduleRunning(budget, nowUs);
     budget = left;
     if (!preempted) this.#scheduleWaiting(budget, nowUs);
-    this.#waitingAtSchedule = this.#waiting.filter((request) => request.readyUs <= nowUs).length;
+    this.#waitingAtSchedule = this.#waiting.filter((request) => request.readyUs <= nowUs).length + this.#loading.size;
+    this.counters.peakRunning = Math.max(this.counters.peakRunning, this.#running.length);
+    this.counters.leastFreeBlocks = Math.min(this.counters.leastFreeBlocks, this.#cache.freeBlocks);
+    if (this.#running.length === 0) {
+      if (preempted) this.#startStep(nowUs);
+      else this.#settle(nowUs);
+      return;
+    }
     let decodes = 0;
+    let singles = 0;
     let contextTokens = 0;
     for (const [request, tokens] of this.#scheduled) {
-      if (request.decoding) {
+      if (request.single) {
+        singles++;
+        contextTokens += request.computedTokens + 1;
+        this.counters.prefillTokens++;
+      } else if (request.decoding) {
         decodes++;
         contextTokens += request.computedTokens + 1;
       } else {
@@ -143,8 +198,6 @@ export class PlainReplica implements Engine {
         this.counters.prefillTokens += tokens;
       }
     }
-    this.counters.peakRunning = Math.max(this.counters.peakRunning, this.#running.length);
-    this.counters.leastFreeBlocks = Math.min(this.counters.leastFreeBlocks, this.#cache.freeBlocks);
     if (chunks.count === 0 && decodes === this.#running.length && decodes > 0) {
       const same =
         this.#anchored !== null &&
@@ -159,9 +212,20 @@ export class PlainReplica implements Engine {
       this.nextKey = eventKey(this.#clock.endOfUs(this.#clockStep), Phase.stepEnd);
     } else {
       this.#anchored = null;
-      const stepUs = stepTime.mixedStepUs(decodes, contextTokens, chunks);
+      const stepUs = stepTime.mixedStepUs(decodes + singles, contextTokens, chunks);
       this.nextKey = eventKey(nowUs + Math.max(1, Math.round(stepUs)), Phase.stepEnd);
     }
+  }
+
+  /** Nothing runs and nobody could be admitted: all wait for loads to end or held blocks to be free. */
+  #settle(nowUs: number): void {
+    this.#busy = false;
+    const head = this.#waiting[0];
+    this.nextKey = head !== undefined && head.readyUs > nowUs ? eventKey(head.readyUs, Phase.stepStart) : Infinity;
+    if (this.#settled !== null && this.#settled.sinceUs < nowUs) this.#gauges = this.#settled.gauges;
+    const gauges = { running: 0, waiting: this.#waitingAtSchedule, freeBlocks: this.#cache.freeBlocks };
+    this.#settled = { sinceUs: nowUs, gauges };
+    this.#parts.log.publish(nowUs);
   }
 
   #scheduleRunning(budget: number, nowUs: number): { preempted: boolean; left: number } {
@@ -219,9 +283,10 @@ export class PlainReplica implements Engine {
     this.#cache.release(request.holding);
     request.computedTokens = 0;
     request.decoding = false;
+    request.preempted = true;
     this.#stopGrowing(request);
     if (request.generatedTokens > 0 && Number.isNaN(request.lastTokenUs)) request.lastTokenUs = nowUs;
-    if (this.#parts.profile.schedulingPolicy === "fcfs") this.#waiting.unshift(request);
+    if (this.#parts.profile.schedulingPolicy === "fcfs") this.#insertAfterLoaded(request);
     else this.#addWaiting(request);
     this.counters.preemptions++;
     this.#parts.listener.preempted(request.slot);
@@ -234,11 +299,34 @@ export class PlainReplica implements Engine {
     while (left > 0 && this.#waiting.length > 0 && this.#running.length < profile.maxNumSeqs) {
       const request = this.#waiting[0]!;
       if (request.readyUs > nowUs) break;
+      if (request.loaded) {
+        const taken = this.#admitLoaded(request, left);
+        if (taken === 0) break;
+        left -= taken;
+        continue;
+      }
       const total = numTokens(request);
       const most = Math.floor((total - 1) / size);
       let hit = this.#cache.match(request.row, most);
       const grower = this.#growerBeyond(request, hit.length, most);
       const hitBlocks = grower === undefined ? hit.length : this.#generatedBlocks(grower, request, most);
+      const connector = request.preempted ? null : this.#parts.connector;
+      const external = connector?.matchedTokens(request.slot, hitBlocks * size) ?? 0;
+      if (external > 0) {
+        const free = this.#cache.freeBlocks - hit.filter((block) => block.references === 0).length;
+        if (Math.ceil(total / size) - hitBlocks > free) break;
+        this.#waiting.shift();
+        if (grower !== undefined) {
+          this.#cache.reveal(grower.holding, grower.row);
+          hit = this.#cache.match(request.row, hitBlocks);
+        }
+        this.#cache.acquire(request.holding, hit);
+        this.#cache.grow(request.holding, request.row, total, false);
+        request.computedTokens = Math.min(hitBlocks * size + external, total - 1);
+        this.#loading.set(request.slot, request);
+        connector?.startLoad(request.slot, hitBlocks * size, external, nowUs);
+        continue;
+      }
       let tokens = total - hitBlocks * size;
       if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
       if (tokens > left && !profile.enableChunkedPrefill) break;
@@ -259,6 +347,28 @@ export class PlainReplica implements Engine {
       listener.scheduled(request.slot, request.computedTokens);
       left -= tokens;
     }
+  }
+
+  /** Admits a request whose blocks are there already; returns the tokens that it takes of the budget. */
+  #admitLoaded(request: PlainRequest, budget: number): number {
+    const { profile, listener } = this.#parts;
+    const { holding, computedTokens } = request;
+    const total = numTokens(request);
+    let tokens = total - computedTokens;
+    if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
+    if (tokens > budget && !profile.enableChunkedPrefill) return 0;
+    tokens = Math.min(tokens, budget);
+    this.#waiting.shift();
+    this.#running.push(request);
+    request.loaded = false;
+    request.single = tokens === 1 && computedTokens + 1 === total;
+    const blocks = (upTo: number): number => Math.ceil(upTo / profile.blockSizeTokens);
+    this.#cache.giveBack(holding, blocks(total) - blocks(computedTokens + tokens));
+    holding.tokens = computedTokens + tokens;
+    if (this.#parts.streams.hasSegments) this.#cache.reveal(holding, request.row);
+    this.#scheduled.set(request, tokens);
+    listener.scheduled(request.slot, computedTokens);
+    return tokens;
   }
 
   /** The request, if any, that is generating the blocks with which a hit of `blocks` blocks goes on. */
@@ -292,6 +402,8 @@ export class PlainReplica implements Engine {
     const { itl, listener, streams } = this.#parts;
     const anchored = this.#anchored !== null;
     const gapUs = anchored ? this.#clock.stepUs(this.#clockStep) : nowUs - this.#stepStartUs;
+    this.#settled = null;
+    this.#cache.blocksAtUs = nowUs;
     this.counters.steps++;
     this.counters.busyUs += nowUs - this.#stepStartUs;
     for (const request of this.#running) {
@@ -302,6 +414,7 @@ export class PlainReplica implements Engine {
     const ended: PlainRequest[] = [];
     for (const [request, tokens] of this.#scheduled) {
       const decode = request.decoding;
+      request.single = false;
       request.computedTokens += tokens;
       if (request.computedTokens < numTokens(request)) continue;
       request.generatedTokens++;
@@ -322,7 +435,8 @@ export class PlainReplica implements Engine {
       this.#stopGrowing(request);
       this.#running.splice(this.#running.indexOf(request), 1);
       if (streams.outputIsShared(request.row)) this.#cache.reveal(request.holding, request.row);
-      this.#cache.release(request.holding);
+      if (this.#parts.connector?.holdsBlocks(request.slot)) this.#held.set(request.slot, request);
+      else this.#cache.release(request.holding);
       listener.finished(request.slot);
     }
     this.#gauges = {
@@ -333,10 +447,11 @@ export class PlainReplica implements Engine {
     this.#parts.log.publish(nowUs);
   }
 
-  gaugesAt(_timeUs: number, into: EngineGauges): void {
-    into.running = this.#gauges.running;
-    into.waiting = this.#gauges.waiting;
-    into.freeBlocks = this.#gauges.freeBlocks;
+  gaugesAt(timeUs: number, into: EngineGauges): void {
+    const gauges = this.#settled !== null && timeUs > this.#settled.sinceUs ? this.#settled.gauges : this.#gauges;
+    into.running = gauges.running;
+    into.waiting = gauges.waiting;
+    into.freeBlocks = gauges.freeBlocks;
   }
 
   publishUntil(): void {

@@ -11,6 +11,7 @@ import {
 import { FinishQueue } from "./finish-queue.ts";
 import type { ItlRecorder } from "./itl-histogram.ts";
 import { KvCache } from "./kv-cache.ts";
+import type { KvBlockListener, KvConnector } from "./kv-connector.ts";
 import type { KvEventLog } from "./kv-event-log.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
@@ -19,6 +20,16 @@ import type { PrefillChunks, StepTimeModel } from "./step-time-model.ts";
 import { StretchClock } from "./stretch-clock.ts";
 
 const NONE = -1;
+
+/** What became of the head of the queue where a connector has a say. */
+const Head = {
+  /** Nothing to load: it is admitted as ever. */
+  own: 0,
+  /** It has left the queue. */
+  gone: 1,
+  /** It does not fit. */
+  blocked: 2,
+} as const;
 
 /** What the engine is doing. */
 const Mode = {
@@ -42,6 +53,8 @@ export interface EngineParts {
   readonly listener: EngineListener;
   readonly log: KvEventLog;
   readonly itl: ItlRecorder;
+  /** Null or absent: KV blocks are in this engine's HBM only. */
+  readonly connector?: KvConnector | null;
 }
 
 /**
@@ -68,6 +81,8 @@ export class Replica implements Engine {
   readonly #listener: EngineListener;
   readonly #log: KvEventLog;
   readonly #itl: ItlRecorder;
+  readonly #connector: KvConnector | null;
+  readonly #blocks: KvBlockListener | null;
   readonly #cache: KvCache;
   readonly #waiting: RequestList;
   readonly #running: RequestList;
@@ -94,6 +109,19 @@ export class Replica implements Engine {
   /** The running request whose prompt is not fully computed, when there is just one. */
   #partial: number = NONE;
 
+  /** Requests whose blocks are being filled from elsewhere. */
+  #loading = 0;
+  /** The last of the loaded requests, which stand before all others on the waiting list, or NONE. */
+  #loadedTail: number = NONE;
+  /**
+   * Requests that were loaded up to their last token and compute it in this step, which makes them part of its decode
+   * batch: their slots, how many chunks were given before each, and their summed context.
+   */
+  readonly #singleSlots: Int32Array;
+  readonly #singleAt: Int32Array;
+  #singles = 0;
+  #singleContextTokens = 0;
+
   /** The request that is generating blocks which the head of the queue could use, or NONE. */
   #headGrower: number = NONE;
   /** Whether this step preempted, and so admitted nobody. */
@@ -118,6 +146,11 @@ export class Replica implements Engine {
   #gaugeWaiting = 0;
   #gaugeFreeBlocks: number;
   #waitingAtSchedule = 0;
+  readonly #scratchGauges: EngineGauges = { running: 0, waiting: 0, freeBlocks: 0 };
+  /** Idle with requests that only wait for blocks or loads: since when, and what is seen of it after that. */
+  #settledUs: number = Infinity;
+  #settledWaiting = 0;
+  #settledFreeBlocks = 0;
 
   constructor(parts: EngineParts) {
     const { profile, requests } = parts;
@@ -132,6 +165,8 @@ export class Replica implements Engine {
     this.#listener = parts.listener;
     this.#log = parts.log;
     this.#itl = parts.itl;
+    this.#connector = parts.connector ?? null;
+    this.#blocks = this.#connector?.blocks ?? null;
     // One block is vLLM's null block.
     this.#cache = new KvCache(
       parts.numGpuBlocks - 1,
@@ -140,6 +175,7 @@ export class Replica implements Engine {
       requests,
       parts.streams,
       parts.log,
+      this.#blocks,
     );
     this.#waiting = new RequestList(requests);
     this.#running = new RequestList(requests);
@@ -152,6 +188,9 @@ export class Replica implements Engine {
     };
     this.#chunkSlots = new Int32Array(profile.maxNumSeqs);
     this.#finishing = new Int32Array(profile.maxNumSeqs);
+    const singles = this.#connector === null ? 0 : profile.maxNumSeqs;
+    this.#singleSlots = new Int32Array(singles);
+    this.#singleAt = new Int32Array(singles);
     this.#gaugeFreeBlocks = this.#cache.freeBlocks;
     this.#alwaysWalk = profile.longPrefillTokenThreshold > 0 || profile.maxNumSeqs > profile.maxNumBatchedTokens;
     this.#fullBlocksOf = (slot) =>
@@ -173,13 +212,18 @@ export class Replica implements Engine {
 
   enqueue(slot: number): void {
     const first = this.#addWaiting(slot);
-    if (this.#waiting.length > this.counters.peakWaiting) this.counters.peakWaiting = this.#waiting.length;
-    if (!first) return;
+    const waiting = this.#waiting.length + this.#loading;
+    if (waiting > this.counters.peakWaiting) this.counters.peakWaiting = waiting;
+    if (first) this.#wake(this.#requests.readyUs[slot]!);
+  }
+
+  /** The head of the queue may be admitted from `readyUs` on, where it could not before. */
+  #wake(readyUs: number): void {
     if (this.#mode === Mode.idle) {
-      this.nextKey = eventKey(this.#requests.readyUs[slot]!, Phase.stepStart);
+      this.nextKey = eventKey(readyUs, Phase.stepStart);
     } else if (this.#mode === Mode.stretch && this.#running.length < this.#maxNumSeqs) {
       // It may be admitted when the step in progress ends; a stretch is cut there.
-      const step = this.#clock.firstEndingFrom(this.#requests.readyUs[slot]!, this.#appliedSteps);
+      const step = this.#clock.firstEndingFrom(readyUs, this.#appliedSteps);
       if (step < this.#lastStep) {
         this.#lastStep = step;
         const endUs = this.#clock.endOfUs(step);
@@ -187,6 +231,62 @@ export class Replica implements Engine {
         this.nextKey = eventKey(endUs, Phase.stepEnd);
       }
     }
+  }
+
+  loaded(slot: number, nowUs: number): void {
+    const requests = this.#requests;
+    const tail = this.#loadedTail;
+    requests.state[slot] = RequestState.loaded;
+    if (tail === NONE) this.#waiting.prepend(slot);
+    else this.#waiting.insertAfter(tail, slot);
+    this.#loadedTail = slot;
+    this.#loading--;
+    this.#wake(nowUs);
+  }
+
+  releaseHeld(slot: number, nowUs: number): void {
+    if (this.#mode === Mode.stretch) this.#comeTo(nowUs);
+    this.#cache.release(slot, this.#requests.computedTokens[slot]!, false);
+    if (this.#mode !== Mode.idle) return;
+    // Nothing else will bring the gauges up to date.
+    this.#gaugeFreeBlocks = this.#cache.freeBlocks;
+    this.#settledFreeBlocks = this.#cache.freeBlocks;
+    const head = this.#waiting.first;
+    if (head !== NONE && this.#requests.readyUs[head]! <= nowUs) this.nextKey = eventKey(nowUs, Phase.stepStart);
+  }
+
+  /**
+   * Brings a stretch to a moment at which its free blocks change: what has ended is counted and shown as it was, the step
+   * in progress is scheduled, and at its end the engine schedules anew.
+   */
+  #comeTo(nowUs: number): void {
+    const clock = this.#clock;
+    const from = this.#stretchSteps;
+    const ended = clock.stepsEndedBy(nowUs, from, this.#lastStep);
+    const endUs = clock.endOfUs(ended);
+    if (ended > from && endUs === nowUs) {
+      // The next step starts when all else of this microsecond is done.
+      this.#lastStep = ended;
+      this.#nowUs = nowUs;
+      this.#endStretch();
+      this.#mode = Mode.between;
+      this.nextKey = eventKey(nowUs, Phase.stepStart);
+      return;
+    }
+    if (ended > from) {
+      this.gaugesAt(nowUs, this.#scratchGauges);
+      this.#countSteps(ended, endUs);
+      const steps = ended + 1 - this.#appliedSteps;
+      if (steps > 0) this.#applySteps(steps);
+      this.#stretchSteps = ended;
+      this.#stretchFromUs = endUs;
+      this.#gaugeRunning = this.#scratchGauges.running;
+      this.#gaugeWaiting = this.#scratchGauges.waiting;
+      this.#gaugeFreeBlocks = this.#scratchGauges.freeBlocks;
+    }
+    if (this.#cache.freeBlocks < this.counters.leastFreeBlocks) this.counters.leastFreeBlocks = this.#cache.freeBlocks;
+    this.#lastStep = ended + 1;
+    this.nextKey = eventKey(clock.endOfUs(ended + 1), Phase.stepEnd);
   }
 
   /** Puts the request on the waiting list; true when it is the new head. */
@@ -200,7 +300,7 @@ export class Replica implements Engine {
     let at = waiting.last;
     let after: number = NONE;
     while (
-      at !== NONE &&
+      at !== this.#loadedTail &&
       (priority[at]! > priority[slot]! || (priority[at] === priority[slot] && this.#laterThan(at, slot)))
     ) {
       after = at;
@@ -237,32 +337,45 @@ export class Replica implements Engine {
   #endStretch(): void {
     const steps = this.#lastStep;
     if (steps > this.#appliedSteps) this.#applySteps(steps - this.#appliedSteps);
-    const done = steps - this.#stretchSteps;
-    const counters = this.counters;
-    counters.steps += done;
-    counters.busyUs += this.#nowUs - this.#stretchFromUs;
-    counters.decodeTokens += done * this.#decoding;
+    this.#countSteps(steps, this.#nowUs);
+    if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
+    const { counters } = this;
     if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
-    this.#recordGaps(this.#stretchSteps + 1, steps);
-    this.#waitingAtSchedule = this.#waiting.length === 0 ? 0 : this.#waitingBy(this.#clock.endOfUs(steps - 1));
+    this.#waitingAtSchedule =
+      this.#waiting.length === 0 ? this.#loading : this.#waitingBy(this.#clock.endOfUs(steps - 1));
     this.#stretchSteps = steps;
     if (this.#finishes.firstStep === this.#decodeSteps) this.#finishDecoded();
     this.#publishGauges();
+  }
+
+  /** Counts the steps of a stretch, not counted yet, up to `steps`, which ended at `endUs`. */
+  #countSteps(steps: number, endUs: number): void {
+    const done = steps - this.#stretchSteps;
+    const counters = this.counters;
+    counters.steps += done;
+    counters.busyUs += endUs - this.#stretchFromUs;
+    counters.decodeTokens += done * this.#decoding;
+    this.#recordGaps(this.#stretchSteps + 1, steps);
   }
 
   #endStep(): void {
     const counters = this.counters;
     counters.steps++;
     counters.busyUs += this.#nowUs - this.#stepStartUs;
-    counters.decodeTokens += this.#stepDecodes + this.#chunks.completing;
+    counters.decodeTokens += this.#stepDecodes + this.#chunks.completing + this.#singles;
+    if (this.#settledUs < Infinity) this.#settledUs = Infinity;
+    if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
     if (this.#stepDecodes > 0) this.#itl.add(this.#nowUs - this.#stepStartUs, this.#stepDecodes);
     let finishing = this.#finishes.firstStep === this.#decodeSteps ? this.#takeFinished(0) : 0;
     const chunks = this.#chunks;
+    let singles = 0;
     for (let index = 0; index < chunks.count; index++) {
+      if (singles < this.#singles) [singles, finishing] = this.#completeSingles(index, singles, finishing);
       const slot = this.#chunkSlots[index]!;
       if (this.#requests.computedTokens[slot] !== this.#requests.numTokens[slot]) continue;
       if (this.#completePrefill(slot)) this.#finishing[finishing++] = slot;
     }
+    if (singles < this.#singles) [, finishing] = this.#completeSingles(chunks.count, singles, finishing);
     if (finishing > 0) this.#finishAll(finishing);
     this.#publishGauges();
   }
@@ -304,6 +417,17 @@ export class Replica implements Engine {
     }
   }
 
+  /** Ends the loaded requests that were admitted before chunk `chunk`, from the `from`-th on, as `#endStep` does. */
+  #completeSingles(chunk: number, from: number, finishing: number): readonly [singles: number, finishing: number] {
+    let at = from;
+    let count = finishing;
+    for (; at < this.#singles && this.#singleAt[at]! <= chunk; at++) {
+      const slot = this.#singleSlots[at]!;
+      if (this.#completePrefill(slot)) this.#finishing[count++] = slot;
+    }
+    return [at, count];
+  }
+
   /** The request samples a token at the end of its prefill; true when that was its last. */
   #completePrefill(slot: number): boolean {
     const requests = this.#requests;
@@ -330,15 +454,20 @@ export class Replica implements Engine {
   #finish(slot: number): void {
     const requests = this.#requests;
     const shared = this.#streams.outputIsShared(requests.row[slot]!);
+    let computed = requests.numTokens[slot]!;
     if (requests.state[slot] === RequestState.decode) {
       const offset = requests.computedTokens[slot]!;
-      const computed = offset + this.#decodeSteps;
+      computed = offset + this.#decodeSteps;
       this.#decoding--;
       this.#contextTokens -= computed;
       this.#growth.remove(offset);
-      this.#cache.release(slot, computed, shared);
+    }
+    if (this.#connector?.holdsBlocks(slot)) {
+      this.#cache.hold(slot, computed, shared);
+      requests.computedTokens[slot] = computed;
+      requests.state[slot] = RequestState.held;
     } else {
-      this.#cache.release(slot, requests.numTokens[slot]!, shared);
+      this.#cache.release(slot, computed, shared);
     }
     this.#running.remove(slot);
     this.#setChanged = true;
@@ -366,16 +495,44 @@ export class Replica implements Engine {
     }
     this.#chunks.count = 0;
     this.#chunks.completing = 0;
+    this.#singles = 0;
     this.#preempted = false;
     this.#headGrower = NONE;
+    if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
     if (this.#alwaysWalk || !this.#scheduleSimply()) this.#scheduleWalking();
-    this.#waitingAtSchedule = this.#waiting.length === 0 ? 0 : this.#waitingBy(this.#nowUs);
+    this.#waitingAtSchedule = this.#waiting.length === 0 ? this.#loading : this.#waitingBy(this.#nowUs);
     const { length } = this.#running;
     const counters = this.counters;
     if (length > counters.peakRunning) counters.peakRunning = length;
     if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
     if (this.#chunks.count === 0 && this.#stepDecodes === length && length > 0) this.#startStretch();
-    else this.#startStep();
+    else if (length > 0) this.#startStep();
+    else this.#settle();
+  }
+
+  /** Nothing runs and nobody could be admitted: all wait for loads to end or held blocks to be free. */
+  #settle(): void {
+    // Who preempted the last running request lets nobody in in that pass.
+    if (this.#preempted) {
+      this.#start();
+      return;
+    }
+    this.#mode = Mode.idle;
+    const head = this.#waiting.first;
+    const later = head !== NONE && this.#requests.readyUs[head]! > this.#nowUs;
+    this.nextKey = later ? eventKey(this.#requests.readyUs[head]!, Phase.stepStart) : Infinity;
+    if (this.#settledUs < this.#nowUs) this.#showSettled();
+    this.#settledUs = this.#nowUs;
+    this.#settledWaiting = this.#waitingAtSchedule;
+    this.#settledFreeBlocks = this.#cache.freeBlocks;
+    if (this.#log.enabled) this.#log.publish(this.#nowUs);
+  }
+
+  #showSettled(): void {
+    this.#gaugeRunning = 0;
+    this.#gaugeWaiting = this.#settledWaiting;
+    this.#gaugeFreeBlocks = this.#settledFreeBlocks;
+    this.#settledUs = Infinity;
   }
 
   /**
@@ -408,7 +565,7 @@ export class Replica implements Engine {
 
   /** Advances all decoding requests, of which there are some, by `steps` that are not applied yet. */
   #applySteps(steps: number): void {
-    if (this.#log.enabled) this.#applyStepsPublishing(steps);
+    if (this.#log.enabled || this.#blocks !== null) this.#applyStepsPublishing(steps);
     else this.#advance(steps, this.#growth.blocksOver(this.#decodeSteps, steps));
   }
 
@@ -423,7 +580,9 @@ export class Replica implements Engine {
   /** The same with each step's evictions dated by its own end. */
   #applyStepsPublishing(steps: number): void {
     for (let step = 0; step < steps; step++) {
-      if (this.#appliedSteps > this.#stretchSteps) this.#log.publish(this.#clock.endOfUs(this.#appliedSteps));
+      const startUs = this.#clock.endOfUs(this.#appliedSteps);
+      if (this.#appliedSteps > this.#stretchSteps) this.#log.publish(startUs);
+      if (this.#blocks !== null) this.#cache.setBlocksTime(startUs);
       this.#advance(1, this.#growth.blocksAt(this.#decodeSteps));
     }
   }
@@ -450,19 +609,98 @@ export class Replica implements Engine {
     }
   }
 
+  /** Gives a loaded request the last token of its prompt to compute: a decode as far as the batch is concerned. */
+  #addSingle(slot: number): void {
+    const requests = this.#requests;
+    const numTokens = requests.numTokens[slot]!;
+    if (this.#singles === 0) this.#singleContextTokens = 0;
+    this.#singleSlots[this.#singles] = slot;
+    this.#singleAt[this.#singles++] = this.#chunks.count;
+    this.#singleContextTokens += numTokens;
+    requests.computedTokens[slot] = numTokens;
+    this.counters.prefillTokens++;
+    if (this.#streams.hasSegments) this.#cache.extend(slot, Math.floor(numTokens / this.#blockSizeTokens));
+  }
+
+  /**
+   * Admits a loaded request: its blocks are there, and what is not computed yet is.
+   *
+   * @returns the tokens that it takes of the budget; 0 when it does not fit in it
+   */
+  #admitLoaded(slot: number, budget: number): number {
+    const { longPrefillTokenThreshold, enableChunkedPrefill } = this.#profile;
+    const requests = this.#requests;
+    const computed = requests.computedTokens[slot]!;
+    const numTokens = requests.numTokens[slot]!;
+    let tokens = numTokens - computed;
+    if (longPrefillTokenThreshold > 0 && tokens > longPrefillTokenThreshold) tokens = longPrefillTokenThreshold;
+    if (tokens > budget) {
+      if (!enableChunkedPrefill) return 0;
+      tokens = budget;
+    }
+    this.#waiting.remove(slot);
+    if (this.#loadedTail === slot) this.#loadedTail = NONE;
+    // Blocks of later chunks are taken when those come, as ever.
+    const surplus = this.#blocksBetween(computed + tokens, numTokens);
+    if (surplus > 0) this.#cache.giveBack(surplus);
+    this.#enterRunning(slot, computed);
+    if (tokens === 1 && computed + 1 === numTokens) this.#addSingle(slot);
+    else this.#addChunk(slot, tokens);
+    return tokens;
+  }
+
+  /**
+   * Lets the head of the queue, whose match in the cache is at hand, leave it for the load of what lies elsewhere. It takes
+   * the blocks of its whole prompt at once, so that it can never be stopped half loaded.
+   *
+   * @returns what became of it, a `Head`
+   */
+  #startLoad(connector: KvConnector, slot: number): number {
+    const cache = this.#cache;
+    const requests = this.#requests;
+    const hitTokens = cache.hitBlocks * this.#blockSizeTokens;
+    const external = connector.matchedTokens(slot, hitTokens);
+    if (external === 0) return Head.own;
+    const numTokens = requests.numTokens[slot]!;
+    const blocks = Math.ceil(numTokens / this.#blockSizeTokens) - cache.hitBlocks;
+    if (blocks > cache.freeBlocks - cache.hitFreeBlocks) return Head.blocked;
+    this.#waiting.remove(slot);
+    if (cache.hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
+    cache.take(blocks);
+    cache.growerAhead = NONE;
+    const computed = hitTokens + external;
+    requests.computedTokens[slot] = computed < numTokens ? computed : numTokens - 1;
+    requests.state[slot] = RequestState.loading;
+    this.#loading++;
+    connector.startLoad(slot, hitTokens, external, this.#nowUs);
+    return Head.gone;
+  }
+
   /** Admits waiting requests, strictly from the head, while budget, sequences and blocks last. */
   #admit(budgetTokens: number): void {
     const { longPrefillTokenThreshold, enableChunkedPrefill } = this.#profile;
     const blockSizeTokens = this.#blockSizeTokens;
     const requests = this.#requests;
     const cache = this.#cache;
+    const connector = this.#connector;
     let budget = budgetTokens;
     while (budget > 0 && this.#waiting.length > 0 && this.#running.length < this.#maxNumSeqs) {
       const slot = this.#waiting.first;
       if (requests.readyUs[slot]! > this.#nowUs) return;
+      if (connector !== null && requests.state[slot] === RequestState.loaded) {
+        const taken = this.#admitLoaded(slot, budget);
+        if (taken === 0) return;
+        budget -= taken;
+        continue;
+      }
       const numTokens = requests.numTokens[slot]!;
       // The last token must be computed for something to be sampled, so a hit never covers it.
       cache.match(slot, Math.floor((numTokens - 1) / blockSizeTokens), this.#fullBlocksOf);
+      if (connector !== null && requests.state[slot] !== RequestState.preempted) {
+        const head = this.#startLoad(connector, slot);
+        if (head === Head.gone) continue;
+        if (head === Head.blocked) break;
+      }
       const hitTokens = cache.hitBlocks * blockSizeTokens;
       let tokens = numTokens - hitTokens;
       if (longPrefillTokenThreshold > 0 && tokens > longPrefillTokenThreshold) tokens = longPrefillTokenThreshold;
@@ -595,10 +833,11 @@ export class Replica implements Engine {
     const given = requests.state[slot] === RequestState.decode ? givenTokens : 0;
     this.#cache.release(slot, computed + given, true);
     requests.computedTokens[slot] = 0;
-    requests.state[slot] = RequestState.waiting;
+    requests.state[slot] = RequestState.preempted;
     this.#running.remove(slot);
-    if (this.#fcfs) this.#waiting.prepend(slot);
-    else this.#addWaiting(slot);
+    if (!this.#fcfs) this.#addWaiting(slot);
+    else if (this.#loadedTail === NONE) this.#waiting.prepend(slot);
+    else this.#waiting.insertAfter(this.#loadedTail, slot);
     this.#setChanged = true;
     this.counters.preemptions++;
     this.#listener.preempted(slot);
@@ -676,8 +915,9 @@ export class Replica implements Engine {
     this.#setChanged = true;
     this.#stepStartUs = this.#nowUs;
     // Requests that starve in this step are in the sum of contexts but not in the batch.
-    const context = this.#stepDecodes === this.#decoding ? this.#contextTokens : this.#scheduledContextTokens();
-    const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes, context, this.#chunks);
+    let context = this.#stepDecodes === this.#decoding ? this.#contextTokens : this.#scheduledContextTokens();
+    if (this.#singles > 0) context += this.#singleContextTokens;
+    const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes + this.#singles, context, this.#chunks);
     const endUs = this.#nowUs + Math.max(1, Math.round(stepUs));
     this.nextKey = eventKey(endUs, Phase.stepEnd);
     if (this.#lateSlots.length > 0) this.#recordLateGaps(endUs - this.#nowUs, endUs);
@@ -731,7 +971,7 @@ export class Replica implements Engine {
   /** Waiting requests that the scheduler could see at a time: those from the head that were ready by then. */
   #waitingBy(timeUs: number): number {
     const { readyUs, previous } = this.#requests;
-    let count = this.#waiting.length;
+    let count = this.#waiting.length + this.#loading;
     if (this.#fcfs) {
       for (let slot = this.#waiting.last; slot !== NONE && readyUs[slot]! > timeUs; slot = previous[slot]!) count--;
       return count;
@@ -744,11 +984,17 @@ export class Replica implements Engine {
     into.running = this.#gaugeRunning;
     into.waiting = this.#gaugeWaiting;
     into.freeBlocks = this.#gaugeFreeBlocks;
-    if (this.#mode !== Mode.stretch) return;
+    if (this.#mode !== Mode.stretch) {
+      if (timeUs <= this.#settledUs) return;
+      into.running = 0;
+      into.waiting = this.#settledWaiting;
+      into.freeBlocks = this.#settledFreeBlocks;
+      return;
+    }
     const ended = this.#clock.stepsEndedBy(timeUs, this.#stretchSteps, this.#lastStep);
     if (ended <= this.#stretchSteps) return;
     into.running = this.#running.length;
-    into.waiting = this.#waiting.length === 0 ? 0 : this.#waitingBy(this.#clock.endOfUs(ended - 1));
+    into.waiting = this.#waiting.length === 0 ? this.#loading : this.#waitingBy(this.#clock.endOfUs(ended - 1));
     const ahead = ended - this.#appliedSteps;
     into.freeBlocks =
       ahead >= 0
@@ -760,9 +1006,13 @@ export class Replica implements Engine {
     if (this.#mode !== Mode.stretch) return;
     // The step in progress at that time is scheduled, so its evictions have happened; they are dated by its end.
     const ended = this.#clock.stepsEndedBy(timeUs, this.#stretchSteps, this.#lastStep - 1);
-    const steps = ended + 1 - this.#appliedSteps;
-    if (steps <= 0) return;
-    const blocks = this.#growth.blocksOver(this.#decodeSteps, steps);
-    if (this.#log.hasUndated || this.#cache.reuseEvicts(blocks)) this.#applySteps(steps);
+    // At the very moment at which a step ends the next is not: what arrives now may still be admitted to it.
+    const isBetween = ended > this.#stretchSteps && this.#clock.endOfUs(ended) === timeUs;
+    const steps = (isBetween ? ended : ended + 1) - this.#appliedSteps;
+    if (steps > 0) {
+      const blocks = this.#growth.blocksOver(this.#decodeSteps, steps);
+      if (this.#log.hasUndated || this.#cache.reuseEvicts(blocks)) this.#applySteps(steps);
+    }
+    if (isBetween) this.#log.publish(timeUs);
   }
 }

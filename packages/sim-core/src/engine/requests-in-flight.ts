@@ -1,5 +1,16 @@
-/** Where a request in flight stands. */
-export const RequestState = { waiting: 0, prefill: 1, decode: 2 } as const;
+/**
+ * Where a request in flight stands. `loading`: on no list, its blocks taken and being filled from elsewhere; `loaded`:
+ * waiting again, with them; `held`: ended, its blocks still to be read; `preempted`: waiting again, without any.
+ */
+export const RequestState = {
+  waiting: 0,
+  prefill: 1,
+  decode: 2,
+  loading: 3,
+  loaded: 4,
+  held: 5,
+  preempted: 6,
+} as const;
 
 const NONE = -1;
 
@@ -142,6 +153,13 @@ export class RequestList {
     next[slot] = at;
     previous[at] = slot;
     this.length++;
+  }
+
+  /** Inserts `slot` after `at`. */
+  insertAfter(at: number, slot: number): void {
+    const after = this.#requests.next[at]!;
+    if (after === NONE) this.append(slot);
+    else this.insertBefore(after, slot);
   }
 
   remove(slot: number): void {

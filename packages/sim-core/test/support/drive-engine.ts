@@ -1,5 +1,6 @@
 import type { Engine, EngineGauges, EngineListener } from "../../src/engine/engine-listener.ts";
 import { ItlRecorder } from "../../src/engine/itl-histogram.ts";
+import type { KvConnector } from "../../src/engine/kv-connector.ts";
 import { KvEventLog } from "../../src/engine/kv-event-log.ts";
 import { PlainReplica } from "../../src/engine/plain-replica.ts";
 import type { EngineProfile } from "../../src/engine/profile.ts";
@@ -25,6 +26,15 @@ export const profile = (given: Partial<EngineProfile> = {}): EngineProfile => ({
   ...given,
 });
 
+/** What lies elsewhere of each request, and for how long somebody reads what it leaves. */
+export interface Elsewhere {
+  /** Tokens that can be loaded beyond those that the engine has. */
+  readonly externalTokens: (row: number, computedTokens: number) => number;
+  readonly loadUs: (row: number) => number;
+  /** Undefined: nobody, its blocks are free at its end. */
+  readonly holdUs: (row: number) => number | undefined;
+}
+
 export interface Drive {
   readonly workload: Workload;
   readonly profile: EngineProfile;
@@ -35,6 +45,7 @@ export interface Drive {
   readonly looks?: readonly number[];
   readonly priorities?: readonly number[];
   readonly kvEventDelayUs?: number;
+  readonly elsewhere?: Elsewhere;
 }
 
 /** After these an engine has gone astray: a test fails then, and does not hang. */
@@ -49,13 +60,17 @@ export function driveEngine(drive: Drive) {
   const timeline: [string, number, number, number?][] = [];
   const row = (slot: number): number => requests.row[slot]!;
   let nowUs = 0;
+  const timers: Timer[] = [];
+  const held = new Set<number>();
+  const changes: string[] = [];
+  const connector = drive.elsewhere && driveConnector(drive.elsewhere, requests, timers, held, changes, () => nowUs);
   const listener: EngineListener = {
     scheduled: (slot, cached) => timeline.push(["scheduled", row(slot), nowUs, cached]),
     firstToken: (slot) => timeline.push(["first", row(slot), nowUs]),
     preempted: (slot) => timeline.push(["preempted", row(slot), nowUs]),
     finished: (slot) => {
       timeline.push(["finished", row(slot), nowUs]);
-      requests.release(slot);
+      if (!held.has(slot)) requests.release(slot);
     },
   };
   const parts = {
@@ -67,6 +82,7 @@ export function driveEngine(drive: Drive) {
     listener,
     log,
     itl,
+    connector: connector ?? null,
   };
   const engine: Engine = drive.path === "plain" ? new PlainReplica(parts) : new Replica(parts);
   const seen: EngineGauges[] = [];
@@ -79,11 +95,27 @@ export function driveEngine(drive: Drive) {
     if (events > MOST_EVENTS) throw new Error("the engine goes on for ever");
     const arrivalUs = next < workload.count ? workload.arrivalUs[next]! : Infinity;
     const lookUs = look < looks.length ? looks[look]! : Infinity;
-    const key = Math.min(engine.nextKey, eventKey(arrivalUs, Phase.arrival), eventKey(lookUs, Phase.scrape));
+    const timerUs = timers[0]?.us ?? Infinity;
+    const key = Math.min(
+      engine.nextKey,
+      eventKey(timerUs, Phase.transferEnd),
+      eventKey(arrivalUs, Phase.arrival),
+      eventKey(lookUs, Phase.scrape),
+    );
     if (key === Infinity) break;
     nowUs = keyTimeUs(key);
     if (key === engine.nextKey) {
-      engine.run(arrivalUs > nowUs && lookUs > nowUs);
+      // A load of no time would come between.
+      engine.run(arrivalUs > nowUs && lookUs > nowUs && timerUs > nowUs && drive.elsewhere === undefined);
+    } else if (key === eventKey(timerUs, Phase.transferEnd)) {
+      const { what, slot } = timers.shift()!;
+      timeline.push([what, row(slot), nowUs]);
+      if (what === "loaded") engine.loaded(slot, nowUs);
+      else {
+        engine.releaseHeld(slot, nowUs);
+        held.delete(slot);
+        requests.release(slot);
+      }
     } else if (key === eventKey(lookUs, Phase.scrape)) {
       look++;
       const gauges = { running: 0, waiting: 0, freeBlocks: 0 };
@@ -112,6 +144,47 @@ export function driveEngine(drive: Drive) {
     counters: engine.counters,
     evicted: engine.evictedBlocks,
     itl: itl.counts,
+    /** Blocks stored and evicted, each with its time, in no order. */
+    changes: changes.sort(),
     engine,
+  };
+}
+
+interface Timer {
+  readonly us: number;
+  readonly row: number;
+  readonly slot: number;
+  readonly what: "loaded" | "released";
+}
+
+function driveConnector(
+  elsewhere: Elsewhere,
+  requests: RequestsInFlight,
+  timers: Timer[],
+  held: Set<number>,
+  changes: string[],
+  now: () => number,
+): KvConnector {
+  const at = (slot: number, afterUs: number, what: Timer["what"]): void => {
+    timers.push({ us: now() + afterUs, row: requests.row[slot]!, slot, what });
+    timers.sort((a, b) => a.us - b.us || a.row - b.row || (a.what < b.what ? -1 : 1));
+  };
+  const note = (what: string) => (segment: number, fromBlock: number, toBlock: number, atUs: number) => {
+    for (let block = fromBlock; block < toBlock; block++) changes.push(`${what} ${segment}:${block} at ${atUs}`);
+  };
+  return {
+    matchedTokens: (slot, computedTokens) => elsewhere.externalTokens(requests.row[slot]!, computedTokens),
+    startLoad(slot, _fromTokens, _tokens, nowUs) {
+      if (nowUs !== now()) throw new Error(`a load starts at ${nowUs}, it is ${now()}`);
+      at(slot, elsewhere.loadUs(requests.row[slot]!), "loaded");
+    },
+    holdsBlocks(slot) {
+      const holdUs = elsewhere.holdUs(requests.row[slot]!);
+      if (holdUs === undefined) return false;
+      held.add(slot);
+      at(slot, holdUs, "released");
+      return true;
+    },
+    blocks: { stored: note("stored"), evicted: note("evicted") },
   };
 }

@@ -1,8 +1,34 @@
 import fc from "fast-check";
 import { expect } from "vitest";
+import type { Workload } from "../../src/workload/workload.ts";
 import { bentStepTime } from "./bent-step-time.ts";
-import { driveEngine, profile } from "./drive-engine.ts";
+import { driveEngine, type Elsewhere, profile } from "./drive-engine.ts";
 import { randomWorkload } from "./random-workload.ts";
+
+/** Of each row: what share of it lies elsewhere, and how long loads and reads take. */
+const elsewhere = fc.array(
+  fc.record({
+    share: fc.constantFrom(0, 0, 0.3, 0.7, 1, 1),
+    loadUs: fc.constantFrom(0, 1, 40, 700, 5_000, 60_000),
+    holdUs: fc.constantFrom(undefined, undefined, 0, 300, 4_000, 90_000),
+  }),
+  { minLength: 40, maxLength: 40 },
+);
+
+type RowElsewhere = typeof elsewhere extends fc.Arbitrary<infer Value> ? Value : never;
+
+function asElsewhere(rows: RowElsewhere, workload: Workload, blockSizeTokens: number): Elsewhere {
+  return {
+    externalTokens(row, computedTokens) {
+      const { share } = rows[row]!;
+      const left = workload.promptTokens[row]! - computedTokens;
+      // All of a prompt, up to its last token, or some full blocks of it.
+      return share === 1 ? left : Math.floor((share * left) / blockSizeTokens) * blockSizeTokens;
+    },
+    loadUs: (row) => rows[row]!.loadUs,
+    holdUs: (row) => rows[row]!.holdUs,
+  };
+}
 
 const scenario = fc.record({
   workload: randomWorkload(40, 120),
@@ -20,6 +46,8 @@ const scenario = fc.record({
   perTokenUs: fc.double({ min: 0, max: 3, noNaN: true }),
   lookEveryUs: fc.integer({ min: 500, max: 50_000 }),
   priorities: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 40, maxLength: 40 }),
+  elsewhere: fc.option(elsewhere, { nil: undefined }),
+  chunked: fc.constantFrom(true, true, true, false),
 });
 
 /** The fast engine does to the microsecond what the plain one does, on a random workload under random limits. */
@@ -30,11 +58,13 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
   );
   const drive = {
     workload: given.workload,
-    profile: profile(given),
+    // Whole prompts only where each fits in a step.
+    profile: profile({ ...given, enableChunkedPrefill: given.chunked || given.maxNumBatchedTokens < most }),
     stepTime: bentStepTime(given.baseUs, given.perSeqUs, given.perTokenUs),
     numGpuBlocks: Math.ceil(most / given.blockSizeTokens) + 1 + Math.floor(given.blocks / given.blockSizeTokens),
     looks: Array.from({ length: 60 }, (_, at) => at * given.lookEveryUs),
     priorities: given.priorities,
+    ...(given.elsewhere ? { elsewhere: asElsewhere(given.elsewhere, given.workload, given.blockSizeTokens) } : {}),
   };
   const plain = driveEngine({ ...drive, path: "plain" });
   const fast = driveEngine({ ...drive, path: "fast" });
@@ -42,6 +72,7 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
   expect(fast.seen).toEqual(plain.seen);
   expect(fast.indexSeen).toEqual(plain.indexSeen);
   expect(fast.counters).toEqual(plain.counters);
+  expect(fast.changes).toEqual(plain.changes);
   expect(fast.evicted).toBe(plain.evicted);
   expect(fast.itl).toEqual(plain.itl);
   expect(fast.timeline.filter(([what]) => what === "finished")).toHaveLength(given.workload.count);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../../../src/kernel/phases.ts";
 
 /** What must come before what at one microsecond, written out by hand: a change of the table must change it here too. */
-const ORDER = ["stepEnd", "scrape", "kvEvents", "arrival", "stepStart"] as const;
+const ORDER = ["stepEnd", "transferEnd", "scrape", "kvEvents", "leg", "arrival", "stepStart"] as const;
 
 const PAIRS = ORDER.flatMap((before, at) => ORDER.slice(at + 1).map((after) => [before, after] as const));
 
