@@ -100,7 +100,8 @@ export class SegmentWriter {
   #push(): void {
     const open = this.#open;
     if (open === undefined || this.#textLines === 0 || this.#over) return;
-    const fits = this.#waitingBytes() <= this.#maxWaitingBytes;
+    // Once behind, it first catches up by half: each gap costs a new segment.
+    const fits = this.#waitingBytes() <= this.#maxWaitingBytes / (this.#gapLines > 0 ? 2 : 1);
     if (!fits) {
       this.#gapLines += this.#textLines;
       this.counters.droppedLines += this.#textLines;

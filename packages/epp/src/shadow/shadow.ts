@@ -20,7 +20,7 @@ import { ShadowMetrics, type ShadowOutcome } from "./shadow-metrics.ts";
 /** Failures after which the shadow is switched off. */
 const MAX_FAILURES = 10;
 /** Explaining costs by the candidate: with more, only every second, third, … decision is explained. */
-const EXPLAINED_CANDIDATES = 32;
+const EXPLAINED_CANDIDATES = 16;
 
 export interface ShadowOptions {
   /** The candidate's. */
