@@ -2,6 +2,8 @@ import type { ServiceCounters } from "./service-counters.ts";
 
 const NONE = -1;
 const SEVERAL = -2;
+/** Rates closer than this are one rate, worked out in another order. */
+const SAME_RATE = 1 - 1e-9;
 
 /**
  * Max-min fair shares of links among transfers (progressive filling; Bertsekas and Gallager, Data Networks, §6.5.2): no
@@ -68,7 +70,7 @@ export class FairShares {
     }
     const sole = busy === NONE ? this.#narrowest(links) : busy;
     if (sole === SEVERAL || !links.includes(sole) || links.some((link) => this.#isTighter(link, sole))) {
-      this.#redistribute(links, nowUs);
+      this.#redistribute(links, this.#leastShare(links), nowUs);
       return;
     }
     for (const link of links) this.#sole[link] = sole;
@@ -80,13 +82,14 @@ export class FairShares {
   leave(path: number, nowUs: number): void {
     const links = this.#linksOf[path]!;
     const sole = this.#sole[links[0]!]!;
+    const rate = this.#counters.rateOf(path);
     const isLast = --this.#flowsOf[path]! === 0;
     if (isLast) this.#counters.release(path);
     for (const link of links) {
       if (isLast) removeFrom(this.#paths[link]!, path);
       if (--this.#flows[link]! === 0) this.#sole[link] = NONE;
     }
-    if (sole === NONE || !this.#staysSole(sole)) this.#redistribute(links, nowUs);
+    if (sole === NONE || !this.#staysSole(sole)) this.#redistribute(links, rate, nowUs);
     else if (this.#flows[sole]! > 0) {
       this.#counters.setRate(sole, this.#bandwidths[sole]! / this.#flows[sole]!, nowUs);
     }
@@ -123,71 +126,104 @@ export class FairShares {
     return true;
   }
 
-  /** Works out anew the shares of everything that shares links with these, directly or by others. */
-  #redistribute(seeds: readonly number[], nowUs: number): void {
+  /** No transfer over these links is held back by one of them to less than this. */
+  #leastShare(links: readonly number[]): number {
+    let least = Infinity;
+    for (const link of links) least = Math.min(least, this.#bandwidths[link]! / this.#flows[link]!);
+    return least;
+  }
+
+  /**
+   * Works out anew the shares of everything that shares links with these, directly or by others.
+   *
+   * @param rate shares below it stay as they are: filling up to it fills none of these links, before the change or after
+   */
+  #redistribute(seeds: readonly number[], rate: number, nowUs: number): void {
     this.#round += 1;
     for (const seed of seeds) {
       if (this.#flows[seed] === 0 || this.#found[seed] === this.#round) continue;
-      const { links, paths } = this.#component(seed);
-      const bottlenecks = this.#fill(links, paths, nowUs);
-      const sole = bottlenecks.length === 1 ? bottlenecks[0]! : NONE;
+      const { links, paths, isWhole } = this.#component(seed, rate * SAME_RATE);
+      const bottlenecks = this.#fill([...links], paths, nowUs);
+      const sole = isWhole && bottlenecks.length === 1 ? bottlenecks[0]! : NONE;
       for (const link of links) this.#sole[link] = sole;
     }
   }
 
-  #component(seed: number): { links: number[]; paths: number[] } {
+  /** Links and paths that share with a link; of each link also what shares below `rate` leave, and how many are open. */
+  #component(seed: number, rate: number): { links: number[]; paths: number; isWhole: boolean } {
     const links = [seed];
-    const paths: number[] = [];
+    let paths = 0;
+    let isWhole = true;
     this.#found[seed] = this.#round;
     for (let at = 0; at < links.length; at++) {
-      for (const path of this.#paths[links[at]!]!) {
+      const link = links[at]!;
+      let left = this.#bandwidths[link]!;
+      let open = this.#flows[link]!;
+      for (const path of this.#paths[link]!) {
         if (this.#foundPath[path] === this.#round) continue;
+        const own = this.#counters.rateOf(path);
+        if (own < rate) {
+          left -= own * this.#flowsOf[path]!;
+          open -= this.#flowsOf[path]!;
+          isWhole = false;
+          this.#joinSeveral(path);
+          continue;
+        }
         this.#foundPath[path] = this.#round;
-        paths.push(path);
-        for (const link of this.#linksOf[path]!) {
-          if (this.#found[link] === this.#round) continue;
-          this.#found[link] = this.#round;
-          links.push(link);
+        paths += 1;
+        for (const next of this.#linksOf[path]!) {
+          if (this.#found[next] === this.#round) continue;
+          this.#found[next] = this.#round;
+          links.push(next);
         }
       }
+      this.#left[link] = left;
+      this.#open[link] = open;
     }
-    return { links, paths };
+    return { links, paths, isWhole };
+  }
+
+  /** What shares links with this path is held back by others too, from now on. */
+  #joinSeveral(path: number): void {
+    const sole = this.#sole[this.#linksOf[path]![0]!]!;
+    if (sole === NONE) return;
+    for (let link = 0; link < this.#sole.length; link++) if (this.#sole[link] === sole) this.#sole[link] = NONE;
   }
 
   /** Raises all shares alike until a link is full, fixes those over it, and goes on with the others. */
-  #fill(links: readonly number[], paths: readonly number[], nowUs: number): number[] {
-    for (const link of links) {
-      this.#left[link] = this.#bandwidths[link]!;
-      this.#open[link] = this.#flows[link]!;
-    }
+  #fill(links: number[], paths: number, nowUs: number): number[] {
     const bottlenecks: number[] = [];
     const rates: number[] = [];
     const heldBy: number[] = [];
     const held: number[] = [];
-    while (held.length < paths.length) {
+    const touched: number[] = [];
+    while (held.length < paths) {
       const full = this.#nextFull(links);
       const rate = this.#left[full]! / this.#open[full]!;
-      const before = held.length;
-      this.#fixOver(full, held);
-      for (let i = before; i < held.length; i++) heldBy.push(full);
+      this.#fixOver(full, held, touched);
+      while (heldBy.length < held.length) heldBy.push(full);
       bottlenecks.push(full);
       rates.push(rate);
       // By counts and once a link: the order of the paths leaves no trace in the sums.
-      for (const link of links) {
+      for (const link of touched) {
         this.#left[link] = Math.max(0, this.#left[link]! - rate * this.#fixed[link]!);
         this.#fixed[link] = 0;
       }
+      touched.length = 0;
     }
     for (let i = 0; i < held.length; i++) this.#counters.assign(held[i]!, heldBy[i]!, nowUs);
     for (let i = 0; i < rates.length; i++) this.#counters.setRate(bottlenecks[i]!, rates[i]!, nowUs);
     return bottlenecks;
   }
 
-  /** The link with the least left for each transfer whose share is open; the lower one of equals. */
-  #nextFull(links: readonly number[]): number {
+  /** The link with the least left for each transfer whose share is open, the lower one of equals; drops links without. */
+  #nextFull(links: number[]): number {
     let full = NONE;
-    for (const link of links) {
+    let kept = 0;
+    for (let at = 0; at < links.length; at++) {
+      const link = links[at]!;
       if (this.#open[link] === 0) continue;
+      links[kept++] = link;
       if (full === NONE) {
         full = link;
         continue;
@@ -196,17 +232,19 @@ export class FairShares {
       const least = this.#left[full]! * this.#open[link]!;
       if (mine < least || (mine === least && link < full)) full = link;
     }
+    links.length = kept;
     return full;
   }
 
   /** Fixes the open paths over a link: appends them, and counts their transfers on each link. */
-  #fixOver(full: number, held: number[]): void {
+  #fixOver(full: number, held: number[], touched: number[]): void {
     for (const path of this.#paths[full]!) {
       if (this.#foundPath[path] !== this.#round) continue;
       this.#foundPath[path] = -this.#round;
       held.push(path);
       const flows = this.#flowsOf[path]!;
       for (const link of this.#linksOf[path]!) {
+        if (this.#fixed[link] === 0) touched.push(link);
         this.#open[link]! -= flows;
         this.#fixed[link]! += flows;
       }

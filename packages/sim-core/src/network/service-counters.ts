@@ -44,15 +44,10 @@ export class ServiceCounters {
     return this.#next.firstKey;
   }
 
-  /** The link that holds a path back, -1 for an idle path. */
-  bottleneckOf(path: number): number {
-    return this.#bottlenecks[path]!;
-  }
-
-  /** Bytes a microsecond of each transfer on the path. */
+  /** Bytes a microsecond of each transfer on the path; Infinity for an idle path, which nothing holds back. */
   rateOf(path: number): number {
     const link = this.#bottlenecks[path]!;
-    return link < 0 ? 0 : this.#rates[link]!;
+    return link < 0 ? Infinity : this.#rates[link]!;
   }
 
   /** Bytes that a transfer on this path would have had, since the path was last idle. */

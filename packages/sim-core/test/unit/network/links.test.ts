@@ -163,6 +163,20 @@ describe("paths over several links", () => {
     ]);
   });
 
+  // Link 0 (1 GB/s) has a and b, link 1 (3 GB/s) a and c: a and b 0.5, c 2.5. b's 1,000 bytes are gone after 2 µs: then a
+  // has 1 and c 2, until a's other 249,000 bytes are gone at 251; c has had 503,000, and the other 7,000 at 3 by 253.3.
+  test("an end is felt through a transfer that came after, over a link that was idle", () => {
+    const links = linksOf(1, 3);
+    links.start(links.path([0, 1]), 250_000, 0, 0);
+    links.start(links.path([0]), 1000, 0, 1);
+    links.start(links.path([1]), 510_000, 0, 2);
+    expect(drain(links)).toEqual([
+      [1, 2],
+      [0, 251],
+      [2, 254],
+    ]);
+  });
+
   test("paths that share no link do not touch each other", () => {
     const links = linksOf(1, 1);
     links.start(links.path([0]), 1_000_000, 0, 0);
