@@ -101,7 +101,9 @@ async function kernelTable(): Promise<string> {
     maxNumBatchedTokens: 2048,
     maxModelLenTokens: 131_072,
   };
-  const mixed = profiledMixedAttention(attentionTime(options, devicePeaks(options.accelerator)));
+  const mixed = profiledMixedAttention(
+    attentionTime(options, options.model.attention[0]!, devicePeaks(options.accelerator)),
+  );
   table += `| rtx-pro-6000-server | attention of mixed batches of 8 decoding sequences and more (one factor fitted) | ${errorCells(summariseErrors(mixed))} |\n`;
   return table;
 }

@@ -14,30 +14,93 @@ export interface LatentAttention {
   readonly valueHeadDim: number;
 }
 
+/** What picks the tokens that a sparse layer attends to: a score for each earlier token, from a small key of its own. */
+export interface SparseIndexer {
+  readonly heads: number;
+  readonly headDim: number;
+  /** Cached for each token, whatever the KV format: the key, with its scale where it has one. */
+  readonly bytesPerToken: number;
+}
+
+/**
+ * Which earlier tokens a layer of attention attends to: all; the last so many (`sliding`); those of the same stretch of so
+ * many positions (`chunked`); the so many that an indexer scores highest (`sparse`).
+ */
+export type AttentionKind = "full" | "sliding" | "chunked" | "sparse";
+
+/** Alike layers of attention. */
+export interface AttentionLayers {
+  readonly kind: AttentionKind;
+  readonly layers: number;
+  /** Tokens of the window, the chunk or the selection; Infinity for full attention. */
+  readonly spanTokens: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly valueHeadDim: number;
+  /** In place of keys and values per head. */
+  readonly latent?: LatentAttention;
+  /** Of sparse layers; absent where a layer uses another's selection. */
+  readonly indexer?: SparseIndexer;
+  /** The query projection also makes a gate for the output. */
+  readonly outputGate: boolean;
+  /** Values are projected; false where the keys serve as values too. */
+  readonly valueProjection: boolean;
+}
+
+/**
+ * Alike layers that keep a state of constant size in place of a cache: linear attention (gated delta net, KDA) and
+ * state-space layers (Mamba-2). Each head's state is a matrix of keyDim x valueDim.
+ */
+export interface StateLayers {
+  readonly kind: "linear" | "state-space";
+  readonly layers: number;
+  readonly heads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  /** Matrix-sized products of a token with each state: three under the delta rule (read, correct, query), else two. */
+  readonly products: number;
+  /** Outputs of all input projections together. */
+  readonly projectedWidth: number;
+  readonly convChannels: number;
+  readonly convKernel: number;
+  /** Of one number of the state. */
+  readonly stateNumberBytes: number;
+}
+
+/** Alike layers of dense networks. */
+export interface DenseLayers {
+  readonly layers: number;
+  readonly intermediateSize: number;
+  /** Three for a gated network, two without a gate. */
+  readonly matrices: 2 | 3;
+}
+
 /** Mixture-of-experts layers. */
 export interface ExpertLayers {
+  readonly layers: number;
   readonly experts: number;
   /** Routed experts that each token visits. */
   readonly topK: number;
-  readonly sharedExperts: number;
   /** Width of one routed expert. */
   readonly intermediateSize: number;
-  /** Layers that have a dense network in place of experts. */
-  readonly denseLayers: number;
+  /** Width that the routed experts read and write: the model's, or that of a latent before and after them. */
+  readonly width: number;
+  /** Width of all shared experts together; 0 = none. */
+  readonly sharedIntermediateSize: number;
+  readonly matrices: 2 | 3;
 }
 
 /** What the step time and the KV cache depend on; the names are those of `config.json`, in camel case. */
 export interface ModelArchitecture {
   readonly name: string;
   readonly modelType: string;
+  /** Decoder layers as `config.json` counts them. */
   readonly layers: number;
   readonly hiddenSize: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly latentAttention?: LatentAttention;
-  /** Width of the dense layers. */
-  readonly intermediateSize: number;
+  readonly attention: readonly AttentionLayers[];
+  readonly states: readonly StateLayers[];
+  readonly dense: readonly DenseLayers[];
   readonly moe?: ExpertLayers;
   readonly vocabSize: number;
   readonly tieWordEmbeddings: boolean;
@@ -46,9 +109,12 @@ export interface ModelArchitecture {
   /** A norm of its own on each query and key head. */
   readonly queryKeyNorm: boolean;
   readonly maxPositionEmbeddings: number;
-  /** Every layer attends to at most this many tokens; 0 = to all. */
-  readonly slidingWindowTokens: number;
+  /** Of the routed experts, or of all linear layers where no part has its own. */
   readonly weightFormat: WeightFormat;
+  /** Of the projections of attention and state layers, where it is another. */
+  readonly attentionWeightFormat?: WeightFormat;
+  /** Of dense networks and shared experts, where it is another. */
+  readonly networkWeightFormat?: WeightFormat;
   /** What the checkpoint proposes; the engine stores BF16 unless it is told. */
   readonly checkpointKvFormat: KvFormat;
 }

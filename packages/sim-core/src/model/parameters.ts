@@ -1,4 +1,4 @@
-import type { ModelArchitecture, WeightFormat } from "./architecture.ts";
+import type { AttentionLayers, ModelArchitecture, StateLayers, WeightFormat } from "./architecture.ts";
 
 const SCALE_BLOCK = 128 * 128;
 
@@ -16,10 +16,22 @@ export const WEIGHT_BYTES: Readonly<Record<WeightFormat, number>> = {
   int4: 0.5 + 2 / 128,
 };
 
+/** Format of the projections of attention and state layers. */
+export const attentionFormat = (model: ModelArchitecture) => model.attentionWeightFormat ?? model.weightFormat;
+
+/** Format of dense networks and shared experts. */
+export const networkFormat = (model: ModelArchitecture) => model.networkWeightFormat ?? model.weightFormat;
+
 /** Parameters by what they are stored as. */
 export interface ParameterCount {
-  /** Weights of linear layers: stored in the checkpoint's weight format. */
+  /** Weights of linear layers: stored in a weight format. */
   readonly linear: number;
+  /** Of `linear`: projections of attention and state layers. */
+  readonly attention: number;
+  /** Of `linear`: dense networks, shared experts, and the projections around experts that work on a latent. */
+  readonly network: number;
+  /** Of `linear`: routed experts. */
+  readonly routed: number;
   /** Embeddings, output head, norms, biases and expert routers: two bytes each. */
   readonly plain: number;
   readonly total: number;
@@ -27,44 +39,75 @@ export interface ParameterCount {
   readonly activePerToken: number;
 }
 
-/** Weights of one layer's attention projections. */
-function attentionWeights(model: ModelArchitecture): number {
-  const { hiddenSize, heads, kvHeads, headDim, latentAttention: mla } = model;
-  if (mla === undefined) return hiddenSize * headDim * (2 * heads + 2 * kvHeads);
+/** Weights of one layer's attention projections, its indexer's included. */
+function attentionWeights(layer: AttentionLayers, hiddenSize: number): number {
+  const { heads, kvHeads, headDim, valueHeadDim, latent: mla, indexer } = layer;
+  if (mla === undefined) {
+    const queries = heads * headDim * (layer.outputGate ? 2 : 1);
+    const values = layer.valueProjection ? kvHeads * valueHeadDim : 0;
+    const index = indexer === undefined ? 0 : (indexer.heads + 1) * indexer.headDim;
+    return hiddenSize * (queries + kvHeads * headDim + values + heads * valueHeadDim + index);
+  }
   const queryDim = heads * (mla.nopeHeadDim + mla.ropeHeadDim);
   const query = mla.queryRank > 0 ? mla.queryRank * (hiddenSize + queryDim) : hiddenSize * queryDim;
   const keyValue =
     hiddenSize * (mla.kvRank + mla.ropeHeadDim) + mla.kvRank * heads * (mla.nopeHeadDim + mla.valueHeadDim);
-  return query + keyValue + heads * mla.valueHeadDim * hiddenSize;
+  const gate = layer.outputGate ? hiddenSize * heads * mla.valueHeadDim : 0;
+  const index =
+    indexer === undefined
+      ? 0
+      : mla.queryRank * indexer.heads * indexer.headDim + hiddenSize * (indexer.headDim + indexer.heads);
+  return query + keyValue + heads * mla.valueHeadDim * hiddenSize + gate + index;
 }
 
-function attentionExtras(model: ModelArchitecture): number {
-  const { heads, kvHeads, headDim, latentAttention: mla } = model;
+function stateWeights(layer: StateLayers, hiddenSize: number): number {
+  return hiddenSize * (layer.projectedWidth + layer.heads * layer.valueDim);
+}
+
+function attentionExtras(layer: AttentionLayers, model: ModelArchitecture): number {
+  const { heads, kvHeads, headDim, latent: mla } = layer;
   if (mla !== undefined) return mla.queryRank + mla.kvRank;
   const bias = model.attentionBias ? headDim * (heads + 2 * kvHeads) : 0;
   return bias + (model.queryKeyNorm ? 2 * headDim : 0);
 }
 
-/** Parameters of the model as published, without draft layers for speculative decoding. */
+const sumOver = <T extends { readonly layers: number }>(groups: readonly T[], each: (group: T) => number) =>
+  groups.reduce((sum, group) => sum + group.layers * each(group), 0);
+
+/** Parameters of the model as published, without vision or audio encoders and draft layers for speculative decoding. */
 export function countParameters(model: ModelArchitecture): ParameterCount {
-  const { layers, hiddenSize, vocabSize, moe } = model;
-  const expertLayers = moe === undefined ? 0 : layers - moe.denseLayers;
-  const expert = 3 * hiddenSize * (moe?.intermediateSize ?? 0);
-  const dense = (layers - expertLayers) * 3 * hiddenSize * model.intermediateSize;
-  const attention = layers * attentionWeights(model);
-  const shared = expertLayers * (moe?.sharedExperts ?? 0) * expert;
+  const { hiddenSize, vocabSize, moe } = model;
+  const expertLayers = moe?.layers ?? 0;
+  const expert = moe === undefined ? 0 : moe.matrices * moe.width * moe.intermediateSize;
+  const aroundExperts = moe === undefined || moe.width === hiddenSize ? 0 : 2 * hiddenSize * moe.width;
+  const shared = moe === undefined ? 0 : moe.matrices * hiddenSize * moe.sharedIntermediateSize;
+  const attention =
+    sumOver(model.attention, (layer) => attentionWeights(layer, hiddenSize)) +
+    sumOver(model.states, (layer) => stateWeights(layer, hiddenSize));
+  const network =
+    sumOver(model.dense, ({ matrices, intermediateSize }) => matrices * hiddenSize * intermediateSize) +
+    expertLayers * (shared + aroundExperts);
   const routed = expertLayers * (moe?.experts ?? 0) * expert;
   const router = expertLayers * hiddenSize * (moe?.experts ?? 0);
-  const norms = (2 * layers + 1) * hiddenSize + layers * attentionExtras(model);
+  const each = () => 1;
+  const parts = sumOver(model.attention, each) + sumOver(model.states, each) + sumOver(model.dense, each);
+  const extras = sumOver(model.attention, (layer) => attentionExtras(layer, model));
+  const convolutions = sumOver(model.states, (layer) => layer.convKernel * layer.convChannels);
+  const norms = (parts + expertLayers + 1) * hiddenSize + extras + convolutions;
   const embedding = vocabSize * hiddenSize;
-  const linear = attention + dense + shared + routed;
+  const linear = attention + network + routed;
   const plain = norms + router + embedding * (model.tieWordEmbeddings ? 1 : 2);
   const active = linear - routed + expertLayers * (moe?.topK ?? 0) * expert;
-  return { linear, plain, total: linear + plain, activePerToken: active + norms + router + embedding };
+  const activePerToken = active + norms + router + embedding;
+  return { linear, attention, network, routed, plain, total: linear + plain, activePerToken };
 }
 
 /** Bytes of all weights, over all devices. */
 export function weightBytes(model: ModelArchitecture): number {
-  const { linear, plain } = countParameters(model);
-  return linear * WEIGHT_BYTES[model.weightFormat] + plain * 2;
+  const { attention, network, routed, plain } = countParameters(model);
+  const linear =
+    attention * WEIGHT_BYTES[attentionFormat(model)] +
+    network * WEIGHT_BYTES[networkFormat(model)] +
+    routed * WEIGHT_BYTES[model.weightFormat];
+  return linear + plain * 2;
 }

@@ -1,6 +1,6 @@
 import { didYouMean, ScenarioError } from "../errors.ts";
 
-/** The `model_type`s whose every layer the simulator models. */
+/** The `model_type`s whose every layer the simulator models; of those that also see or hear, the text model. */
 export const SUPPORTED_MODEL_TYPES: readonly string[] = [
   "llama",
   "mistral",
@@ -11,46 +11,50 @@ export const SUPPORTED_MODEL_TYPES: readonly string[] = [
   "deepseek_v2",
   "deepseek_v3",
   "kimi_k2",
+  "deepseek_v32",
+  "gemma2",
+  "gemma3",
+  "gemma3_text",
+  "gemma4",
+  "gemma4_text",
+  "glm_moe_dsa",
+  "gpt_oss",
+  "kimi_k25",
+  "kimi_k3",
+  "kimi_linear",
+  "llama4",
+  "llama4_text",
+  "mimo",
+  "mimo_v2_flash",
+  "minimax_m2",
+  "minimax_m3",
+  "minimax_m3_vl",
+  "nemotron-nas",
+  "nemotron_h",
+  "qwen3_5",
+  "qwen3_5_moe",
+  "qwen3_5_moe_text",
+  "qwen3_5_text",
+  "qwen3_next",
+  "qwen3_vl",
+  "qwen3_vl_moe",
+  "step3p7",
 ];
 
-const HYBRID = "linear-attention layers (gated delta net)";
-const VISION = "a vision encoder";
-const SPARSE = "sparse-attention layers (indexer over the MLA cache)";
-const MAMBA = "Mamba-2 layers";
-const WINDOWS = "sliding-window layers between full-attention ones";
+const COMPRESSED = "attention over compressed keys (runs of 4 and 128 tokens as one), with hash-routed layers";
 
 /** What a known type has that the simulator does not model. */
 const MISSING_LAYERS: Readonly<Record<string, string>> = {
-  gpt_oss: `${WINDOWS}, attention sinks`,
-  gemma2: WINDOWS,
-  gemma3: WINDOWS,
-  gemma3_text: WINDOWS,
-  gemma4: `${WINDOWS}, ${VISION}`,
-  gemma4_text: WINDOWS,
-  qwen3_next: HYBRID,
-  qwen3_5: `${HYBRID}, ${VISION}`,
-  qwen3_5_text: HYBRID,
-  qwen3_5_moe: `${HYBRID}, ${VISION}`,
-  qwen3_5_moe_text: HYBRID,
-  qwen3_vl: VISION,
-  qwen3_vl_moe: VISION,
-  kimi_k25: VISION,
-  kimi_k3: "linear-attention layers (KDA)",
-  kimi_linear: "linear-attention layers (KDA)",
-  deepseek_v32: SPARSE,
-  deepseek_v4: "compressed sparse-attention layers",
-  deepseek_ref: "compressed sparse-attention layers",
-  glm_moe_dsa: SPARSE,
-  llama4: "chunked-attention layers",
-  llama4_text: "chunked-attention layers",
-  mimo: "multi-token-prediction layers",
-  mimo_v2_flash: WINDOWS,
-  minimax_m2: "MiniMax MoE layers with partial rotary attention",
-  minimax_m3: "MiniMax sparse-attention layers",
-  minimax_m3_vl: `MiniMax sparse-attention layers, ${VISION}`,
-  nemotron_h: MAMBA,
-  "nemotron-nas": "layers of unlike widths and layers without attention",
-  step3p7: WINDOWS,
+  deepseek_v4: COMPRESSED,
+  deepseek_ref: COMPRESSED,
+  gemma3n: "per-layer embeddings and layers that share another's KV cache",
+  jamba: "Mamba-1 layers",
+  mamba: "Mamba-1 layers",
+  minimax_text_01: "lightning-attention layers",
+  phimoe: "sparse-mixer routing",
+  rwkv: "RWKV time-mixing layers",
+  t5: "encoder layers with cross-attention",
+  whisper: "encoder layers with cross-attention",
 };
 
 /**

@@ -1,26 +1,11 @@
-import {
-  DECODE_AXES,
-  gridAt,
-  LATENT_DECODE_AXES,
-  LATENT_PREFILL_AXES,
-  PREFILL_AXES,
-} from "../../hardware/efficiency/axes.ts";
-import { efficiencyOf, GENERIC_EFFICIENCIES } from "../../hardware/efficiency/efficiency-of.ts";
-import { logGrid } from "../../hardware/efficiency/operator-efficiencies.ts";
-import { SlowdownTable } from "../../hardware/efficiency/slowdown-table.ts";
-import { log2 } from "../../kernel/math.ts";
-import { KV_BYTES } from "../../model/kv-cache-size.ts";
+import type { AttentionLayers } from "../../model/architecture.ts";
 import type { DevicePeaks } from "./device.ts";
-import { decodeAttentionIdealUs, latentDecodeIdealUs, latentPrefillIdealUs, prefillAttentionIdealUs } from "./ideal.ts";
+import { headAttention } from "./head-attention.ts";
+import { latentAttention } from "./latent-attention.ts";
 import type { RooflineOptions } from "./options.ts";
+import { stateTime } from "./state-time.ts";
 
-/** Heads of the measured kernels are this wide; others count by their width. */
-const MEASURED_HEAD_DIM = 128;
-
-/** A kernel's tile of queries is never narrower, and shorter prompts were not measured. */
-const LEAST_ROWS = 16;
-
-/** Attention of one layer on one device. */
+/** One layer on one device of what mixes tokens: attention, or a state. */
 export interface AttentionTime {
   /** A chunk of a prompt, in a step with `chunks` of them. */
   prefillUs(newTokens: number, cachedTokens: number, chunks: number): number;
@@ -29,76 +14,28 @@ export interface AttentionTime {
   /** Decode time in a step with prefill chunks over that in one without. */
   readonly mixedDecodeFactor: number;
   prefillIdealUs(newTokens: number, cachedTokens: number): number;
-  decodeIdealUs(summedContextTokens: number): number;
+  /** `seqs` sequences of equal context and this sum. */
+  decodeIdealUs(seqs: number, summedContextTokens: number): number;
 }
 
-/**
- * A chunk of n tokens after c computed ones is as efficient as the whole prompt of the same mean context (n + 2 c) on as
- * many heads as do the same work (heads x n / (n + 2 c)): same length of the inner loop, same number of blocks of queries.
- */
-function prefillSlowdown(table: SlowdownTable, heads: number, newTokens: number, cachedTokens: number): number {
-  const length = newTokens + 2 * cachedTokens;
-  return table.at(length, (heads * newTokens) / length);
+/** Alike layers and the time of one of them. */
+export interface MixerTime {
+  readonly layers: number;
+  readonly time: AttentionTime;
 }
 
-/** Attention of the model on the device: of heads, or of a latent. */
-export function attentionTime(options: RooflineOptions, peaks: DevicePeaks): AttentionTime {
-  return options.model.latentAttention === undefined ? headAttention(options, peaks) : latentAttention(options, peaks);
+/** Time of one layer of attention: of heads, or of a latent. */
+export function attentionTime(options: RooflineOptions, layer: AttentionLayers, peaks: DevicePeaks): AttentionTime {
+  return layer.latent === undefined
+    ? headAttention(options, layer, peaks)
+    : latentAttention(options, layer, layer.latent, peaks);
 }
 
-function headAttention(options: RooflineOptions, peaks: DevicePeaks): AttentionTime {
-  const { model, tensorParallel, kvFormat = "bfloat16" } = options;
-  const { efficiencies } = efficiencyOf(options.accelerator);
-  const { headDim, slidingWindowTokens } = model;
-  const heads = model.heads / tensorParallel;
-  const kvHeads = Math.max(1, model.kvHeads / tensorParallel);
-  const width = headDim / MEASURED_HEAD_DIM;
-  const prefillTable = new SlowdownTable(logGrid(PREFILL_AXES, efficiencies.prefillAttention));
-  const decode = efficiencies.decodeAttention;
-  const decodeGrid = logGrid(DECODE_AXES, decode[kvFormat] ?? decode.bfloat16);
-  const kvBytes = KV_BYTES[kvFormat];
-  const inWindow = (tokens: number) => (slidingWindowTokens > 0 ? Math.min(tokens, slidingWindowTokens) : tokens);
-  const prefillIdealUs = (newTokens: number, cachedTokens: number) =>
-    prefillAttentionIdealUs(peaks, heads, kvHeads, headDim, newTokens, inWindow(cachedTokens));
-  const decodeIdealUs = (contextTokens: number) =>
-    decodeAttentionIdealUs(peaks, heads, kvHeads, headDim, contextTokens, kvBytes);
-  return {
-    mixedDecodeFactor: efficiencies.mixedDecodeFactor ?? 1,
-    prefillIdealUs,
-    decodeIdealUs,
-    prefillUs(newTokens, cachedTokens, chunks) {
-      const rows = Math.max(newTokens, LEAST_ROWS);
-      const slowdown = prefillSlowdown(prefillTable, heads * width * chunks, rows, inWindow(cachedTokens));
-      return prefillIdealUs(rows, cachedTokens) * slowdown;
-    },
-    decodeUs(seqs, contextTokens) {
-      const context = inWindow(contextTokens);
-      return decodeIdealUs(seqs * context) / gridAt(decodeGrid, log2(seqs * kvHeads * width), log2(context));
-    },
-  };
-}
-
-function latentAttention(options: RooflineOptions, peaks: DevicePeaks): AttentionTime {
-  const mla = options.model.latentAttention!;
-  const { efficiencies } = efficiencyOf(options.accelerator);
-  const heads = options.model.heads / options.tensorParallel;
-  const kvBytes = KV_BYTES[options.kvFormat ?? "bfloat16"];
-  const prefill = efficiencies.latentPrefillAttention ?? GENERIC_EFFICIENCIES.latentPrefillAttention!;
-  const decode = efficiencies.latentDecodeAttention ?? GENERIC_EFFICIENCIES.latentDecodeAttention!;
-  const prefillTable = new SlowdownTable(logGrid(LATENT_PREFILL_AXES, prefill));
-  const decodeGrid = logGrid(LATENT_DECODE_AXES, decode);
-  const prefillIdealUs = (newTokens: number, cachedTokens: number) =>
-    latentPrefillIdealUs(peaks, heads, mla, newTokens, cachedTokens);
-  const decodeIdealUs = (contextTokens: number) => latentDecodeIdealUs(peaks, heads, mla, contextTokens, kvBytes);
-  return {
-    mixedDecodeFactor: efficiencies.mixedDecodeFactor ?? 1,
-    prefillIdealUs,
-    decodeIdealUs,
-    prefillUs(newTokens, cachedTokens, chunks) {
-      const rows = Math.max(newTokens, LEAST_ROWS);
-      return prefillIdealUs(rows, cachedTokens) * prefillSlowdown(prefillTable, heads * chunks, rows, cachedTokens);
-    },
-    decodeUs: (seqs, contextTokens) =>
-      decodeIdealUs(seqs * contextTokens) / gridAt(decodeGrid, log2(seqs), log2(contextTokens), log2(heads)),
-  };
+/** All layers of a model that mix tokens, alike ones together. */
+export function mixerTimes(options: RooflineOptions, peaks: DevicePeaks): MixerTime[] {
+  const { attention, states } = options.model;
+  return [
+    ...attention.map((layer) => ({ layers: layer.layers, time: attentionTime(options, layer, peaks) })),
+    ...states.map((layer) => ({ layers: layer.layers, time: stateTime(options, layer, peaks) })),
+  ];
 }

@@ -18,55 +18,71 @@ export function attendedPairs(newTokens: number, cachedTokens: number): number {
   return newTokens * (cachedTokens + (newTokens + 1) / 2);
 }
 
+/** Pairs where each token attends to itself and what is before it, at most `span` in all: sum of min(position, span). */
+export function pairsInWindow(newTokens: number, cachedTokens: number, span: number): number {
+  const before = Math.max(0, Math.min(newTokens, span - cachedTokens));
+  return attendedPairs(before, cachedTokens) + (newTokens - before) * span;
+}
+
+/** Pairs where each token attends to itself and what is before it in its chunk: positions begin anew after each chunk. */
+export function pairsInChunks(newTokens: number, cachedTokens: number, chunk: number): number {
+  const upTo = (position: number) => {
+    const rest = position % chunk;
+    return (((position - rest) / chunk) * chunk * (chunk + 1)) / 2 + (rest * (rest + 1)) / 2;
+  };
+  return upTo(cachedTokens + newTokens) - upTo(cachedTokens);
+}
+
+/** Heads of one device, as the rooflines of attention need them. */
+export interface DeviceHeads {
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** Mean width of a head's keys and values. */
+  readonly headDim: number;
+}
+
 /** Prefill attention: two products of headDim for each pair and head; queries, outputs and keys moved once. */
 export function prefillAttentionIdealUs(
   peaks: DevicePeaks,
-  heads: number,
-  kvHeads: number,
-  headDim: number,
+  { heads, kvHeads, headDim }: DeviceHeads,
   newTokens: number,
   cachedTokens: number,
+  pairs: number,
 ): number {
-  const flops = 4 * heads * headDim * attendedPairs(newTokens, cachedTokens);
+  const flops = 4 * heads * headDim * pairs;
   const bytes = 2 * headDim * (2 * heads * newTokens + 2 * kvHeads * (newTokens + cachedTokens));
   return Math.max(flops / peaks.bfloat16FlopsPerUs, bytes / peaks.bytesPerUs);
 }
 
-/** Decode attention over a summed context: every cached key and value read once. */
+/** Decode attention of `queries` tokens a sequence over a summed context: every cached key and value read once. */
 export function decodeAttentionIdealUs(
   peaks: DevicePeaks,
-  heads: number,
-  kvHeads: number,
-  headDim: number,
+  { heads, kvHeads, headDim }: DeviceHeads,
   contextTokens: number,
   kvBytes: number,
+  queries = 1,
 ): number {
-  const flops = 4 * heads * headDim * contextTokens;
+  const flops = 4 * heads * headDim * contextTokens * queries;
   const bytes = 2 * kvHeads * headDim * kvBytes * contextTokens;
   return Math.max(flops / peaks.bfloat16FlopsPerUs, bytes / peaks.bytesPerUs);
 }
 
 /** Prefill of latent attention, keys and values expanded. */
-export function latentPrefillIdealUs(
-  peaks: DevicePeaks,
-  heads: number,
-  mla: LatentAttention,
-  newTokens: number,
-  cachedTokens: number,
-): number {
+export function latentPrefillIdealUs(peaks: DevicePeaks, heads: number, mla: LatentAttention, pairs: number): number {
   const dims = mla.nopeHeadDim + mla.ropeHeadDim + mla.valueHeadDim;
-  return (2 * heads * dims * attendedPairs(newTokens, cachedTokens)) / peaks.bfloat16FlopsPerUs;
+  return (2 * heads * dims * pairs) / peaks.bfloat16FlopsPerUs;
 }
 
-/** Decode of latent attention, absorbed: each head works on the latent itself, which is read once for all heads. */
+/** Absorbed latent attention: each head works on the latent itself, which is read once for all heads. */
 export function latentDecodeIdealUs(
   peaks: DevicePeaks,
   heads: number,
   mla: LatentAttention,
   contextTokens: number,
   kvBytes: number,
+  queries = 1,
 ): number {
-  const flops = 2 * heads * (2 * mla.kvRank + mla.ropeHeadDim) * contextTokens;
+  const flops = 2 * heads * (2 * mla.kvRank + mla.ropeHeadDim) * contextTokens * queries;
   const bytes = (mla.kvRank + mla.ropeHeadDim) * kvBytes * contextTokens;
   return Math.max(flops / peaks.bfloat16FlopsPerUs, bytes / peaks.bytesPerUs);
 }
@@ -76,15 +92,30 @@ export function touchedExperts(experts: number, topK: number, tokens: number): n
   return experts * (1 - pow(1 - topK / experts, tokens));
 }
 
-/** Routed experts of one layer: three matrices for each expert; the touched ones' weights are read once. */
+/** Routed experts of one layer on one device. */
+export interface DeviceExperts {
+  /** Width that they read and write. */
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly experts: number;
+  readonly topK: number;
+  readonly matrices?: number;
+  /** Devices that the experts are spread over, each with its share of them; 1 = every device has a slice of each. */
+  readonly ranks?: number;
+  /** Load of the device in hand over the mean. */
+  readonly skew?: number;
+}
+
+/** Routed experts of one layer for `tokens` tokens of all devices; the touched ones' weights are read once. */
 export function expertsIdealUs(
   peaks: DevicePeaks,
   format: LinearFormat,
   tokens: number,
-  layer: { hiddenSize: number; intermediateSize: number; experts: number; topK: number },
+  { hiddenSize, intermediateSize, experts, topK, matrices = 3, ranks = 1, skew = 1 }: DeviceExperts,
 ): number {
-  const { hiddenSize, intermediateSize, experts, topK } = layer;
-  const weights = 3 * hiddenSize * intermediateSize;
-  const bytes = touchedExperts(experts, topK, tokens) * weights * format.weightBytes + 4 * tokens * hiddenSize;
-  return Math.max((2 * weights * tokens * topK) / format.flopsPerUs, bytes / peaks.bytesPerUs);
+  const weights = matrices * hiddenSize * intermediateSize;
+  const touched = touchedExperts(experts, topK, tokens) / ranks;
+  const activations = 4 * tokens * hiddenSize * Math.min(1, topK / ranks);
+  const bytes = touched * weights * format.weightBytes + activations;
+  return Math.max((2 * weights * tokens * topK * (skew / ranks)) / format.flopsPerUs, bytes / peaks.bytesPerUs);
 }

@@ -2,7 +2,7 @@ import { GEMM_AXES, gridAt, type LogGrid } from "../../hardware/efficiency/axes.
 import { efficiencyOf } from "../../hardware/efficiency/efficiency-of.ts";
 import { logGrid } from "../../hardware/efficiency/operator-efficiencies.ts";
 import { log2 } from "../../kernel/math.ts";
-import type { ModelArchitecture, WeightFormat } from "../../model/architecture.ts";
+import type { AttentionLayers, StateLayers, WeightFormat } from "../../model/architecture.ts";
 import { type DevicePeaks, type LinearFormat, linearFormat } from "./device.ts";
 import { gemmIdealUs } from "./ideal.ts";
 import type { RooflineOptions } from "./options.ts";
@@ -10,19 +10,24 @@ import type { RooflineOptions } from "./options.ts";
 /** A matrix of one device: output width, input width. */
 export type Widths = readonly [n: number, k: number];
 
-/** Attention projections of one layer on one device; a latent's down-projections are whole on every device. */
-export function attentionWidths(model: ModelArchitecture, tensorParallel: number): Widths[] {
-  const { hiddenSize, headDim, latentAttention: mla } = model;
-  const heads = model.heads / tensorParallel;
+/** Attention projections of one layer on one device; a latent's down-projections and an indexer's are whole on every one. */
+export function attentionWidths(layer: AttentionLayers, hiddenSize: number, tensorParallel: number): Widths[] {
+  const { headDim, valueHeadDim, latent: mla, indexer } = layer;
+  const heads = layer.heads / tensorParallel;
   if (mla === undefined) {
-    const kvHeads = Math.max(1, model.kvHeads / tensorParallel);
+    const kvHeads = Math.max(1, layer.kvHeads / tensorParallel);
+    const queries = heads * (layer.outputGate ? 2 : 1);
+    const values = layer.valueProjection ? kvHeads * valueHeadDim : 0;
+    const index = indexer === undefined ? 0 : (indexer.heads + 1) * indexer.headDim;
     return [
-      [(heads + 2 * kvHeads) * headDim, hiddenSize],
-      [hiddenSize, heads * headDim],
+      [(queries + kvHeads) * headDim + values + index, hiddenSize],
+      [hiddenSize, heads * valueHeadDim],
     ];
   }
   const queryDim = heads * (mla.nopeHeadDim + mla.ropeHeadDim);
-  const latent = mla.kvRank + mla.ropeHeadDim;
+  const latent = mla.kvRank + mla.ropeHeadDim + (indexer === undefined ? 0 : indexer.headDim + indexer.heads);
+  const indexQueries: Widths[] =
+    indexer === undefined ? [] : [[indexer.heads * indexer.headDim, mla.queryRank || hiddenSize]];
   const query: Widths[] =
     mla.queryRank > 0
       ? [
@@ -31,13 +36,22 @@ export function attentionWidths(model: ModelArchitecture, tensorParallel: number
         ]
       : [[queryDim + latent, hiddenSize]];
   const expand: Widths = [heads * (mla.nopeHeadDim + mla.valueHeadDim), mla.kvRank];
-  return [...query, expand, [hiddenSize, heads * mla.valueHeadDim]];
+  const gate: Widths[] = layer.outputGate ? [[heads * mla.valueHeadDim, hiddenSize]] : [];
+  return [...query, ...indexQueries, expand, ...gate, [hiddenSize, heads * mla.valueHeadDim]];
 }
 
-/** A gated network of one layer: gate and up in one matrix, then down. */
-export function networkWidths(hiddenSize: number, intermediateSize: number): Widths[] {
+/** Input and output projections of one linear-attention or state-space layer on one device. */
+export function stateWidths(layer: StateLayers, hiddenSize: number, tensorParallel: number): Widths[] {
   return [
-    [2 * intermediateSize, hiddenSize],
+    [layer.projectedWidth / tensorParallel, hiddenSize],
+    [hiddenSize, (layer.heads * layer.valueDim) / tensorParallel],
+  ];
+}
+
+/** A network of one layer: gate, where it has one, and up in one matrix, then down. */
+export function networkWidths(hiddenSize: number, intermediateSize: number, matrices: 2 | 3 = 3): Widths[] {
+  return [
+    [(matrices - 1) * intermediateSize, hiddenSize],
     [hiddenSize, intermediateSize],
   ];
 }

@@ -1,11 +1,12 @@
-import { ScenarioError } from "../../errors.ts";
 import { stepOverheadUs } from "../profiles.ts";
 import type { DecodeCurve, PrefillChunks, StepTimeModel } from "../step-time-model.ts";
-import { type AttentionTime, attentionTime } from "./attention.ts";
+import { type AttentionTime, mixerTimes } from "./attention.ts";
 import { curveAt } from "./decode-curve.ts";
-import { devicePeaks } from "./device.ts";
+import { type DevicePeaks, devicePeaks } from "./device.ts";
 import { hardwareFloor } from "./floor.ts";
+import { requireLayout } from "./layout.ts";
 import type { RooflineOptions } from "./options.ts";
+import { createPipelineStepTime } from "./pipeline.ts";
 import { type TokenTime, tokenTime } from "./token-time.ts";
 
 /** Contexts of one sequence at which the decode curves are tabulated, up to the first that the model cannot reach. */
@@ -14,13 +15,6 @@ const CONTEXT_KNOTS = [0, 16, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 3276
 const MAX_TABULATED_TOKENS = 1 << 20;
 /** Knots of a tabulated function: one each below 128, 64 for each octave from there, and the last. */
 const KNOTS = 128 + 64 * 13 + 1;
-
-function requireDivisible({ model, tensorParallel }: RooflineOptions): void {
-  if (Number.isSafeInteger(tensorParallel) && tensorParallel >= 1 && model.heads % tensorParallel === 0) return;
-  throw new ScenarioError(
-    `${model.name}: tensorParallel is ${tensorParallel}, allowed: a divisor of its ${model.heads} attention heads`,
-  );
-}
 
 /** Chunks in a step, nothing cached before them, whose attention time is remembered. */
 const FRESH_CHUNKS = 3;
@@ -66,37 +60,44 @@ class Memo {
 /** A decode curve and the part of its times that does not depend on contexts. */
 interface TabulatedCurve extends DecodeCurve {
   readonly baseUs: number;
+  /** Attention alone, beside prefill chunks. */
+  readonly mixed: DecodeCurve;
+}
+
+/** Alike layers, and the attention times of fresh chunks by the number of chunks in the step. */
+interface Mixer {
+  readonly layers: number;
+  readonly time: AttentionTime;
+  readonly freshPrefillUs: readonly Memo[];
 }
 
 class RooflineStepTime implements StepTimeModel {
   readonly floorUs: StepTimeModel["floorUs"];
-  readonly #attention: AttentionTime;
-  readonly #layers: number;
+  readonly #mixers: readonly Mixer[];
   readonly #layersUs: Memo;
   readonly #headUs: Memo;
-  /** By the number of chunks in the step. */
-  readonly #freshPrefillUs: readonly Memo[];
   readonly #overheadUs: number;
   readonly #contextKnots: readonly number[];
+  /** Tokens that a step computes for each decoding sequence. */
+  readonly #queries: number;
   readonly #curves: (TabulatedCurve | undefined)[] = [];
 
-  constructor(
-    options: RooflineOptions,
-    attention: AttentionTime,
-    tokens: TokenTime,
-    floorUs: StepTimeModel["floorUs"],
-  ) {
-    this.floorUs = floorUs;
-    this.#contextKnots = CONTEXT_KNOTS.filter((_, i) => i < 2 || CONTEXT_KNOTS[i - 1]! < options.maxModelLenTokens);
-    this.#attention = attention;
-    this.#layers = options.model.layers;
+  constructor(options: RooflineOptions, tokens: TokenTime, peaks: DevicePeaks) {
+    const mixers = mixerTimes(options, peaks);
+    this.floorUs = hardwareFloor(options, peaks, mixers);
+    this.#contextKnots = contextKnots(options);
     this.#layersUs = new Memo(tokens.layersUs);
     this.#headUs = new Memo(tokens.headUs);
-    this.#freshPrefillUs = Array.from(
-      { length: FRESH_CHUNKS + 1 },
-      (_, chunks) => new Memo((tokens) => attention.prefillUs(tokens, 0, chunks)),
-    );
+    this.#mixers = mixers.map(({ layers, time }) => ({
+      layers,
+      time,
+      freshPrefillUs: Array.from(
+        { length: FRESH_CHUNKS + 1 },
+        (_, chunks) => new Memo((newTokens) => time.prefillUs(newTokens, 0, chunks)),
+      ),
+    }));
     this.#overheadUs = options.stepOverheadUs ?? stepOverheadUs(options.engineVersion);
+    this.#queries = (options.draftTokens ?? 0) + 1;
   }
 
   decodeCurve(seqs: number): DecodeCurve {
@@ -105,37 +106,51 @@ class RooflineStepTime implements StepTimeModel {
 
   #tabulate(seqs: number): TabulatedCurve {
     const contextTokens = Float64Array.from(this.#contextKnots, (context) => context * seqs);
-    const baseUs = this.#baseUs(seqs, seqs);
+    const baseUs = this.#baseUs(seqs * this.#queries, seqs * this.#queries);
     const timeUs = new Float64Array(contextTokens.length);
-    let attentionUs = 0;
-    this.#contextKnots.forEach((context, i) => {
-      // Never faster with more context, and below the first measured length as there.
-      attentionUs = Math.max(attentionUs, this.#layers * this.#attention.decodeUs(seqs, Math.max(16, context)));
-      timeUs[i] = baseUs + attentionUs;
-    });
-    const curve = { contextTokens, timeUs, baseUs };
+    const mixedUs = new Float64Array(contextTokens.length);
+    for (const { layers, time } of this.#mixers) {
+      let attentionUs = 0;
+      this.#contextKnots.forEach((context, i) => {
+        // Never faster with more context, and below the first measured length as there.
+        attentionUs = Math.max(attentionUs, layers * time.decodeUs(seqs, Math.max(16, context)));
+        timeUs[i]! += attentionUs;
+        mixedUs[i]! += attentionUs * time.mixedDecodeFactor;
+      });
+    }
+    for (let i = 0; i < timeUs.length; i++) timeUs[i] = baseUs + timeUs[i]!;
+    const curve = { contextTokens, timeUs, baseUs, mixed: { contextTokens, timeUs: mixedUs } };
     this.#curves[seqs] = curve;
     return curve;
   }
 
+  /** Attention of all chunks, all layers. */
+  #prefillUs(chunks: PrefillChunks): number {
+    const { count, newTokens, cachedTokens } = chunks;
+    let us = 0;
+    for (const { layers, time, freshPrefillUs } of this.#mixers) {
+      let attentionUs = 0;
+      for (let i = 0; i < count; i++) {
+        const cached = cachedTokens[i]!;
+        attentionUs +=
+          cached === 0 && count <= FRESH_CHUNKS
+            ? freshPrefillUs[count]!.at(newTokens[i]!)
+            : time.prefillUs(newTokens[i]!, cached, count);
+      }
+      us += layers * attentionUs;
+    }
+    return us;
+  }
+
   mixedStepUs(decodeSeqs: number, decodeContextTokens: number, chunks: PrefillChunks): number {
     const { count } = chunks;
-    let tokens = decodeSeqs;
-    let attentionUs = 0;
-    for (let i = 0; i < count; i++) {
-      const newTokens = chunks.newTokens[i]!;
-      tokens += newTokens;
-      const cachedTokens = chunks.cachedTokens[i]!;
-      attentionUs +=
-        cachedTokens === 0 && count <= FRESH_CHUNKS
-          ? this.#freshPrefillUs[count]!.at(newTokens)
-          : this.#attention.prefillUs(newTokens, cachedTokens, count);
-    }
-    let stepUs = this.#baseUs(tokens, decodeSeqs + chunks.completing) + this.#layers * attentionUs;
+    let tokens = decodeSeqs * this.#queries;
+    for (let i = 0; i < count; i++) tokens += chunks.newTokens[i]!;
+    let stepUs = this.#baseUs(tokens, decodeSeqs * this.#queries + chunks.completing) + this.#prefillUs(chunks);
     if (decodeSeqs > 0) {
       const curve = this.#curves[decodeSeqs] ?? this.#tabulate(decodeSeqs);
-      const decodeUs = curveAt(curve, decodeContextTokens) - curve.baseUs;
-      stepUs += count > 0 ? decodeUs * this.#attention.mixedDecodeFactor : decodeUs;
+      stepUs +=
+        count > 0 ? curveAt(curve.mixed, decodeContextTokens) : curveAt(curve, decodeContextTokens) - curve.baseUs;
     }
     return stepUs;
   }
@@ -146,16 +161,26 @@ class RooflineStepTime implements StepTimeModel {
   }
 }
 
+/** Knots of the decode curves: the usual ones, and the length of each window, chunk and selection. */
+function contextKnots({ model, maxModelLenTokens }: RooflineOptions): number[] {
+  const spans = model.attention.map(({ spanTokens }) => spanTokens).filter((span) => span < maxModelLenTokens);
+  const knots = [...new Set([...CONTEXT_KNOTS, ...spans])].sort((a, b) => a - b);
+  return knots.filter((_, i) => i < 2 || knots[i - 1]! < maxModelLenTokens);
+}
+
 /**
  * The default step-time model: per operator class the roofline over a fitted efficiency, one linear layer over all tokens
- * of the batch, plus all-reduces, small kernels and the engine's overhead above summed kernel times.
+ * of the batch, plus all-reduces, small kernels and the engine's overhead above summed kernel times. Layers that attend to
+ * a window, a chunk or a selection are exact when all contexts of a batch are equal, and never too fast otherwise: sum of
+ * min(context, span) is at most sequences x min(mean context, span).
  *
- * @throws ScenarioError when the heads do not divide by `tensorParallel` or the engine version is unknown
+ * @throws ScenarioError for a layout that the model does not divide into, or an unknown engine version
  */
 export function createRooflineStepTime(options: RooflineOptions): StepTimeModel {
-  requireDivisible(options);
+  requireLayout(options);
+  if ((options.pipelineParallel ?? 1) > 1) {
+    return createPipelineStepTime(options, (stage) => createRooflineStepTime(stage));
+  }
   const peaks = devicePeaks(options.accelerator);
-  const attention = attentionTime(options, peaks);
-  const floorUs = hardwareFloor(options, peaks, attention);
-  return new RooflineStepTime(options, attention, tokenTime(options, peaks), floorUs);
+  return new RooflineStepTime(options, tokenTime(options, peaks), peaks);
 }

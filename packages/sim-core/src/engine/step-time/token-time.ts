@@ -1,12 +1,9 @@
-import { EXPERT_AXES, gridAt } from "../../hardware/efficiency/axes.ts";
-import { efficiencyOf, GENERIC_EFFICIENCIES } from "../../hardware/efficiency/efficiency-of.ts";
-import { logGrid } from "../../hardware/efficiency/operator-efficiencies.ts";
-import { log2 } from "../../kernel/math.ts";
+import { attentionFormat, networkFormat } from "../../model/parameters.ts";
 import { allReduceTime } from "./collectives.ts";
-import { type DevicePeaks, linearFormat } from "./device.ts";
-import { expertsIdealUs } from "./ideal.ts";
-import { attentionWidths, LinearLayers, networkWidths } from "./linear-layers.ts";
+import type { DevicePeaks } from "./device.ts";
+import { attentionWidths, LinearLayers, networkWidths, stateWidths, type Widths } from "./linear-layers.ts";
 import type { RooflineOptions } from "./options.ts";
+import { routedExperts } from "./routed-experts.ts";
 import { smallKernels } from "./small-kernels.ts";
 
 /** Times that depend on the number of tokens in a step, not on their contexts. */
@@ -17,47 +14,78 @@ export interface TokenTime {
   headUs(rows: number): number;
 }
 
-function routedExperts(options: RooflineOptions, peaks: DevicePeaks): (tokens: number) => number {
-  const { moe, hiddenSize, weightFormat } = options.model;
-  if (moe === undefined) return () => 0;
-  const format = linearFormat(peaks, weightFormat);
-  const own = efficiencyOf(options.accelerator).efficiencies.experts ?? {};
-  const values = own[format.compute] ?? own.bfloat16 ?? GENERIC_EFFICIENCIES.experts!.bfloat16!;
-  const grid = logGrid(EXPERT_AXES, values);
-  const { experts, topK } = moe;
-  const intermediateSize = moe.intermediateSize / options.tensorParallel;
-  const layer = { hiddenSize, intermediateSize, experts, topK };
-  const size = log2(3 * hiddenSize * intermediateSize);
-  return (tokens) => {
-    const efficiency = gridAt(grid, log2((tokens * topK) / experts), size, log2(experts));
-    return expertsIdealUs(peaks, format, tokens, layer) / efficiency;
-  };
+/** Alike layers with so many matrices each. */
+interface Matrices {
+  readonly layers: number;
+  readonly widths: readonly Widths[];
+}
+
+function mixerMatrices({ model, tensorParallel }: RooflineOptions): Matrices[] {
+  const { attention, states, hiddenSize } = model;
+  return [
+    ...attention.map((layer) => ({
+      layers: layer.layers,
+      widths: attentionWidths(layer, hiddenSize, tensorParallel),
+    })),
+    ...states.map((layer) => ({ layers: layer.layers, widths: stateWidths(layer, hiddenSize, tensorParallel) })),
+  ];
+}
+
+/** What every token passes in a layer of experts: shared experts, and the projections to a latent and from it. */
+function besideExperts({ model, tensorParallel }: RooflineOptions): Widths[] {
+  const { moe, hiddenSize } = model;
+  const sharedSize = (moe?.sharedIntermediateSize ?? 0) / tensorParallel;
+  const shared = sharedSize > 0 ? networkWidths(hiddenSize, sharedSize, moe!.matrices) : [];
+  if (moe === undefined || moe.width === hiddenSize) return shared;
+  return [...shared, [moe.width, hiddenSize], [hiddenSize, moe.width]];
+}
+
+/**
+ * All-reduces for each layer that mixes tokens: its own, and those of the networks, of which there may be fewer or more.
+ * Under data parallelism the experts' outputs come back with the all-to-all instead.
+ */
+function reducesPerMixer({ model, dataParallel = 1 }: RooflineOptions, mixerLayers: number): number {
+  const { moe, dense } = model;
+  const denseLayers = dense.reduce((sum, { layers }) => sum + layers, 0);
+  const expertLayers = moe === undefined ? 0 : moe.layers;
+  // A layer with both a dense network and experts reduces their sum.
+  const both = Math.max(0, denseLayers + expertLayers - Math.max(model.layers, mixerLayers));
+  const networks = dataParallel === 1 ? denseLayers + expertLayers - both : denseLayers;
+  return 1 + networks / mixerLayers;
 }
 
 /** The token-dependent times of a model on its devices. */
 export function tokenTime(options: RooflineOptions, peaks: DevicePeaks): TokenTime {
   const { model, tensorParallel, accelerator } = options;
-  const { hiddenSize, layers, moe } = model;
-  const linear = new LinearLayers(options, peaks, model.weightFormat);
-  const attention = attentionWidths(model, tensorParallel);
-  const dense = networkWidths(hiddenSize, model.intermediateSize / tensorParallel);
-  const sharedSize = ((moe?.sharedExperts ?? 0) * (moe?.intermediateSize ?? 0)) / tensorParallel;
-  const shared = sharedSize > 0 ? networkWidths(hiddenSize, sharedSize) : [];
-  const expertLayers = moe === undefined ? 0 : layers - moe.denseLayers;
+  const { hiddenSize, moe } = model;
+  const mixerLinear = new LinearLayers(options, peaks, attentionFormat(model));
+  const linear = new LinearLayers(options, peaks, networkFormat(model));
+  const mixers = mixerMatrices(options);
+  const networks = model.dense.map(({ layers, intermediateSize, matrices }) => ({
+    layers,
+    widths: networkWidths(hiddenSize, intermediateSize / tensorParallel, matrices),
+  }));
+  const beside = besideExperts(options);
+  const expertLayers = moe === undefined ? 0 : moe.layers;
   const routed = routedExperts(options, peaks);
   const small = smallKernels(options, peaks);
   const reduce = allReduceTime(accelerator, tensorParallel);
-  const sum = (tokens: number, widths: readonly (readonly [number, number])[]) =>
-    widths.reduce((total, pair) => total + linear.weightUs(tokens, pair), 0);
+  const mixerLayers = mixers.reduce((sum, { layers }) => sum + layers, 0);
+  const reduces = reducesPerMixer(options, mixerLayers);
+  const sum = (layers: LinearLayers, tokens: number, widths: readonly Widths[]) =>
+    widths.reduce((total, pair) => total + layers.weightUs(tokens, pair), 0);
   return {
     layersUs(tokens) {
-      const everyLayer = sum(tokens, attention) + small(tokens) + 2 * reduce(tokens * hiddenSize);
-      const expertLayer =
-        expertLayers === 0
-          ? 0
-          : routed(tokens) + sum(tokens, shared) + linear.plainUs(tokens, [moe!.experts, hiddenSize]);
-      const denseLayer = expertLayers === layers ? 0 : sum(tokens, dense);
-      return layers * everyLayer + expertLayers * expertLayer + (layers - expertLayers) * denseLayer;
+      const reduceUs = reduces * reduce(tokens * hiddenSize);
+      const smallUs = small(tokens);
+      let us = 0;
+      for (const { layers, widths } of mixers) us += layers * (sum(mixerLinear, tokens, widths) + smallUs + reduceUs);
+      if (expertLayers > 0) {
+        const router = linear.plainUs(tokens, [moe!.experts, hiddenSize]);
+        us += expertLayers * (routed(tokens) + sum(linear, tokens, beside) + router);
+      }
+      for (const { layers, widths } of networks) us += layers * sum(linear, tokens, widths);
+      return us;
     },
     headUs: (rows) => (rows === 0 ? 0 : linear.plainUs(rows, [model.vocabSize / tensorParallel, hiddenSize])),
   };

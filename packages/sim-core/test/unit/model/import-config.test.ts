@@ -68,15 +68,23 @@ describe("names", () => {
 
 describe("keys of config.json", () => {
   it("takes head_dim before hidden over heads", () => {
-    expect(importHuggingFaceConfig("m", llama).headDim).toBe(16);
-    expect(importHuggingFaceConfig("m", { ...llama, head_dim: 32 }).headDim).toBe(32);
+    expect(importHuggingFaceConfig("m", llama).attention[0]?.headDim).toBe(16);
+    expect(importHuggingFaceConfig("m", { ...llama, head_dim: 32 }).attention[0]?.headDim).toBe(32);
   });
   it("lets use_sliding_window beat sliding_window", () => {
-    expect(importHuggingFaceConfig("m", { ...llama, sliding_window: 256 }).slidingWindowTokens).toBe(256);
-    const off = { ...llama, sliding_window: 256, use_sliding_window: false };
-    expect(importHuggingFaceConfig("m", off).slidingWindowTokens).toBe(0);
-    const mixed = { ...llama, sliding_window: 256, use_sliding_window: true, max_window_layers: 1 };
-    expect(() => importHuggingFaceConfig("m", mixed)).toThrow("mixes 1 full-attention layers with sliding-window");
+    const kinds = (more: object) =>
+      importHuggingFaceConfig("m", { ...llama, ...more }).attention.map(({ kind, layers, spanTokens }) => [
+        kind,
+        layers,
+        spanTokens,
+      ]);
+    expect(kinds({ sliding_window: 256 })).toEqual([["sliding", 2, 256]]);
+    expect(kinds({ sliding_window: 256, use_sliding_window: false })).toEqual([["full", 2, Infinity]]);
+    expect(kinds({ sliding_window: 1024 })).toEqual([["full", 2, Infinity]]);
+    expect(kinds({ sliding_window: 256, use_sliding_window: true, max_window_layers: 1 })).toEqual([
+      ["full", 1, Infinity],
+      ["sliding", 1, 256],
+    ]);
   });
   it("reads the text model of a nested config", () => {
     const nested = { model_type: "llama", text_config: { ...llama, vocab_size: 50 } };
@@ -86,9 +94,12 @@ describe("keys of config.json", () => {
     const moe = { ...llama, model_type: "qwen3_moe", num_hidden_layers: 6, num_experts: 8, num_experts_per_tok: 2 };
     const sparse = { ...moe, moe_intermediate_size: 32, decoder_sparse_step: 2, mlp_only_layers: [1] };
     // Of layers 0..5 the odd ones are sparse, and layer 1 is taken out.
-    expect(importHuggingFaceConfig("m", sparse).moe?.denseLayers).toBe(4);
-    const deepseek = { ...moe, model_type: "deepseek_v3", n_shared_experts: 1, first_k_dense_replace: 3 };
-    expect(importHuggingFaceConfig("m", deepseek).moe).toMatchObject({ denseLayers: 3, sharedExperts: 1, topK: 2 });
+    const { moe: experts, dense } = importHuggingFaceConfig("m", sparse);
+    expect([experts?.layers, dense]).toEqual([2, [{ layers: 4, intermediateSize: 128, matrices: 3 }]]);
+    const deepseek = { ...moe, model_type: "deepseek_v3", n_shared_experts: 2, first_k_dense_replace: 3 };
+    const read = importHuggingFaceConfig("m", { ...deepseek, moe_intermediate_size: 32 });
+    expect(read.moe).toMatchObject({ layers: 3, sharedIntermediateSize: 64, topK: 2 });
+    expect(read.dense[0]?.layers).toBe(3);
   });
   it("reads the quantisation from either file", () => {
     const block = { quantization_config: { quant_method: "fp8", weight_block_size: [128, 128] } };
@@ -105,8 +116,12 @@ describe("keys of config.json", () => {
 
 describe("refusals", () => {
   it("says which layers are missing", () => {
-    expect(() => importHuggingFaceConfig("gpt", { model_type: "gpt_oss" })).toThrow(
-      'gpt: model_type "gpt_oss" is not supported, missing: sliding-window layers',
+    expect(() => importHuggingFaceConfig("v4", { model_type: "deepseek_v4" })).toThrow(
+      'v4: model_type "deepseek_v4" is not supported, missing: attention over compressed keys',
+    );
+    const odd = { ...llama, layer_types: ["full_attention", "linear_atention"] };
+    expect(() => importHuggingFaceConfig("m", odd)).toThrow(
+      'm: config.json "layer_types" has "linear_atention", a kind of layer that is missing (did you mean "linear_attention"?)',
     );
     expect(() => importHuggingFaceConfig("x", { model_type: "llama3" })).toThrow('did you mean "llama"?');
     expect(() => importHuggingFaceConfig("x", {})).toThrow('x: config.json has no "model_type"; supported: llama');

@@ -20,7 +20,7 @@ describe.skipIf(!found)(`published config.json files (skipped where ${folder} is
     if (SUPPORTED_MODEL_TYPES.includes(config.model_type)) {
       const model = importHuggingFaceConfig(file, config, quant);
       expect(countParameters(model).total).toBeGreaterThan(5e8);
-      if (/FP8/.test(file)) expect(model.weightFormat).toMatch(/^fp8/);
+      if (/FP8|fp8/.test(file)) expect(model.weightFormat).toMatch(/^fp8/);
       if (/NVFP4/.test(file)) expect(model.weightFormat).toBe("nvfp4");
     } else {
       expect(() => importHuggingFaceConfig(file, config, quant)).toThrow(

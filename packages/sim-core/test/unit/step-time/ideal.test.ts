@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { allReduceTime } from "../../../src/engine/step-time/collectives.ts";
 import { linearFormat } from "../../../src/engine/step-time/device.ts";
@@ -23,18 +24,39 @@ describe("roofline of each operator, by hand", () => {
   it("prefill attention of a chunk: the prefix and itself", () => {
     // Three new tokens after ten: 11 + 12 + 13 pairs; 4 FLOPs for each of 2 heads of 8.
     expect(ideal.attendedPairs(3, 10)).toBe(36);
-    expect(ideal.prefillAttentionIdealUs(unit, 2, 1, 8, 3, 10)).toBe(4 * 2 * 8 * 36);
+    expect(ideal.prefillAttentionIdealUs(unit, { heads: 2, kvHeads: 1, headDim: 8 }, 3, 10, 36)).toBe(4 * 2 * 8 * 36);
   });
   it("decode attention reads keys and values once for a group of heads", () => {
     const fast = { ...unit, bfloat16FlopsPerUs: 1000 };
-    expect(ideal.decodeAttentionIdealUs(fast, 8, 2, 16, 100, 2)).toBe(2 * 2 * 16 * 2 * 100);
+    expect(ideal.decodeAttentionIdealUs(fast, { heads: 8, kvHeads: 2, headDim: 16 }, 100, 2)).toBe(
+      2 * 2 * 16 * 2 * 100,
+    );
   });
   it("latent attention reads the latent once for all heads", () => {
     const mla = { queryRank: 0, kvRank: 512, ropeHeadDim: 64, nopeHeadDim: 128, valueHeadDim: 128 };
     const fast = { ...unit, bfloat16FlopsPerUs: 1e9 };
     expect(ideal.latentDecodeIdealUs(fast, 16, mla, 10, 2)).toBe(576 * 2 * 10);
     expect(ideal.latentDecodeIdealUs(unit, 16, mla, 10, 2)).toBe(2 * 16 * 1088 * 10);
-    expect(ideal.latentPrefillIdealUs(unit, 16, mla, 3, 10)).toBe(2 * 16 * 320 * 36);
+    expect(ideal.latentPrefillIdealUs(unit, 16, mla, 36)).toBe(2 * 16 * 320 * 36);
+  });
+  it("windows and chunks count the pairs that a loop counts", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 60 }),
+        fc.integer({ min: 0, max: 60 }),
+        fc.integer({ min: 1, max: 25 }),
+        (fresh, cached, span) => {
+          let windowed = 0;
+          let chunked = 0;
+          for (let position = cached + 1; position <= cached + fresh; position++) {
+            windowed += Math.min(position, span);
+            chunked += ((position - 1) % span) + 1;
+          }
+          expect(ideal.pairsInWindow(fresh, cached, span)).toBe(windowed);
+          expect(ideal.pairsInChunks(fresh, cached, span)).toBe(chunked);
+        },
+      ),
+    );
   });
   it("experts touched grow with the batch until all are", () => {
     expect(ideal.touchedExperts(128, 8, 1)).toBeCloseTo(8, 9);
@@ -48,14 +70,14 @@ describe("roofline of each operator, by hand", () => {
 describe("widths on one device", () => {
   it("shares heads, and replicates KV heads that are too few", () => {
     const llama = modelNamed("llama-3.1-70b");
-    expect(attentionWidths(llama, 8)).toEqual([
+    expect(attentionWidths(llama.attention[0]!, 8192, 8)).toEqual([
       [(8 + 2) * 128, 8192],
       [8192, 1024],
     ]);
-    expect(attentionWidths(llama, 16)[0]).toEqual([(4 + 2) * 128, 8192]);
+    expect(attentionWidths(llama.attention[0]!, 8192, 16)[0]).toEqual([(4 + 2) * 128, 8192]);
   });
   it("keeps a latent's down-projections whole", () => {
-    expect(attentionWidths(modelNamed("deepseek-ai/DeepSeek-V3"), 8)).toEqual([
+    expect(attentionWidths(modelNamed("deepseek-ai/DeepSeek-V3").attention[0]!, 7168, 8)).toEqual([
       [1536 + 576, 7168],
       [16 * 192, 1536],
       [16 * 256, 512],

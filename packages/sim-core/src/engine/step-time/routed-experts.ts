@@ -1,0 +1,40 @@
+import { EXPERT_AXES, gridAt } from "../../hardware/efficiency/axes.ts";
+import { efficiencyOf, GENERIC_EFFICIENCIES } from "../../hardware/efficiency/efficiency-of.ts";
+import { logGrid } from "../../hardware/efficiency/operator-efficiencies.ts";
+import { log2 } from "../../kernel/math.ts";
+import { allToAllTime } from "./all-to-all.ts";
+import { type DevicePeaks, linearFormat } from "./device.ts";
+import { type DeviceExperts, expertsIdealUs } from "./ideal.ts";
+import type { RooflineOptions } from "./options.ts";
+
+/** Devices that share the routed experts, and how. */
+export function expertLayout(options: RooflineOptions): { ranks: number; slices: number } {
+  const { tensorParallel, dataParallel = 1, expertParallel = 1 } = options;
+  return { ranks: expertParallel, slices: (tensorParallel * dataParallel) / expertParallel };
+}
+
+/**
+ * Time of one layer's routed experts on the hottest device, the tokens' way there and back included, for a batch of so
+ * many tokens on each data-parallel rank.
+ */
+export function routedExperts(options: RooflineOptions, peaks: DevicePeaks): (tokens: number) => number {
+  const { model, dataParallel = 1, expertSkew = 1 } = options;
+  const { moe, weightFormat } = model;
+  if (moe === undefined) return () => 0;
+  const format = linearFormat(peaks, weightFormat);
+  const own = efficiencyOf(options.accelerator).efficiencies.experts ?? {};
+  const values = own[format.compute] ?? own.bfloat16 ?? GENERIC_EFFICIENCIES.experts!.bfloat16!;
+  const grid = logGrid(EXPERT_AXES, values);
+  const { ranks, slices } = expertLayout(options);
+  const { experts, topK, matrices } = moe;
+  const intermediateSize = moe.intermediateSize / slices;
+  const skew = ranks === 1 ? 1 : expertSkew;
+  const layer: DeviceExperts = { hiddenSize: moe.width, intermediateSize, experts, topK, matrices, ranks, skew };
+  const size = log2(matrices * moe.width * intermediateSize);
+  const exchangeUs = allToAllTime(options, format.activationBytes);
+  return (tokens) => {
+    const all = tokens * dataParallel;
+    const efficiency = gridAt(grid, log2((all * topK * skew) / experts), size, log2(experts / ranks));
+    return expertsIdealUs(peaks, format, all, layer) / efficiency + exchangeUs(tokens);
+  };
+}
