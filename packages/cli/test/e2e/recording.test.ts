@@ -162,7 +162,7 @@ describe("a recording as a trace", () => {
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const found = JSON.parse(readFileSync(join(out, "summary.json"), "utf8"));
     expect(JSON.stringify(found)).toContain('"total":60');
-    const resolved = readFileSync(join(out, "scenario.yaml"), "utf8");
+    const resolved = readFileSync(join(out, "scenario.resolved.yaml"), "utf8");
     expect(resolved).toContain(`path: ${at("good")}`);
     expect(resolved).toMatch(/slo:\n +ttft: 2s/);
     const explained = await windtunnel(["explain", out, "--request", "5"]);

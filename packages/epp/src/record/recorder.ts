@@ -139,7 +139,7 @@ export class Recorder implements Observer {
     this.#safely(() => {
       const number = this.#endpoints.numberOf(endpoint);
       if (number === undefined) return;
-      const salted = keys === undefined ? "" : this.#salt.keys(keys);
+      const salted = keys === undefined ? null : this.#salt.keys(keys);
       this.#write(["kv", nowUs, number, type, medium, blockSizeTokens, salted]);
     });
   }

@@ -105,7 +105,7 @@ export type RecordedEvent =
   | readonly ["endpoint", number, number: number, facts: EndpointFacts]
   | readonly ["gone", number, number: number]
   | readonly ["metrics", number, number: number, changed: RecordedMetrics]
-  | readonly ["kv", number, number: number, type: string, medium: string, blockSizeTokens: number, keys: string]
+  | readonly ["kv", number, number: number, type: string, medium: string, blockSizeTokens: number, keys: string | null]
   | readonly ["request", number, request: number, facts: RecordedFacts, decision: RecordedDecision]
   | readonly ["bodyless", number, request: number, facts: RecordedFacts, decision: RecordedDecision]
   | readonly ["shadow", number, request: number, shadow: RecordedShadow]

@@ -141,7 +141,7 @@ export class RunReplay {
   >): void {
     const endpoint = this.#endpoints.get(number);
     if (endpoint === undefined) return;
-    const given = keys === "" ? {} : { keys: recordedKeys(keys) };
+    const given = keys === null ? {} : { keys: recordedKeys(keys) };
     this.#router.kvEvent(endpoint, { type: type as KvEvent["type"], medium, blockSizeTokens, ...given }, nowUs);
   }
 
