@@ -73,9 +73,8 @@ export class Pair {
     const files = await EppFiles.create();
     await files.writeEndpoints(endpoints);
     const configFile = await files.writeConfig(pickerConfig(config, files.endpointsFile));
-    const started = await Promise.allSettled(
-      programs.map((program) => startEpp(program, { configFile, flags: ["--emit-endpoint-scores"] })),
-    );
+    const flags = ["--emit-endpoint-scores", ...(config.experimental ? ["--allow-experimental-plugins"] : [])];
+    const started = await Promise.allSettled(programs.map((program) => startEpp(program, { configFile, flags })));
     const epps = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     const pair = new Pair(fakes, files, epps);
     const failed = started.find((one) => one.status === "rejected");

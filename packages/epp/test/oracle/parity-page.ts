@@ -4,6 +4,8 @@ const KINDS: readonly { readonly kind: Comparison["kind"]; readonly title: strin
   { kind: "scorer", title: "Scorers" },
   { kind: "filter", title: "Filters" },
   { kind: "picker", title: "Pickers" },
+  { kind: "handler", title: "Profile handlers" },
+  { kind: "decider", title: "Deciders" },
   { kind: "events", title: "KV events" },
   { kind: "errors", title: "Errors and odd requests" },
   { kind: "flow", title: "Whole systems" },

@@ -3,12 +3,17 @@ export interface ConfigParts {
   readonly plugins: readonly { readonly type: string; readonly name?: string; readonly parameters?: object }[];
   /** Plugins of the one profile, with weights for scorers. */
   readonly profile: readonly { readonly pluginRef: string; readonly weight?: number }[];
+  /** Several profiles in place of the one. */
+  readonly profiles?: readonly { readonly name: string; readonly plugins: ConfigParts["profile"] }[];
+  /** Needs the flag that allows alpha plugins. */
+  readonly experimental?: boolean;
   /** Extractors of `endpoint-notification-source`, which tells them of endpoints. */
   readonly notified?: readonly string[];
 }
 
 /** A whole configuration with endpoints from a file, as text that both Endpoint Pickers read (JSON is YAML). */
-export function pickerConfig({ plugins, profile, notified = [] }: ConfigParts, endpointsFile: string): string {
+export function pickerConfig(parts: ConfigParts, endpointsFile: string): string {
+  const { plugins, profile, profiles = [{ name: "default", plugins: profile }], notified = [] } = parts;
   const notification = notified.length === 0 ? [] : [{ type: "endpoint-notification-source" }];
   const config = {
     apiVersion: "llm-d.ai/v1alpha1",
@@ -20,7 +25,7 @@ export function pickerConfig({ plugins, profile, notified = [] }: ConfigParts, e
       ...notification,
       ...plugins,
     ],
-    schedulingProfiles: [{ name: "default", plugins: profile }],
+    schedulingProfiles: profiles,
     dataLayer: {
       discovery: { pluginRef: "file-discovery" },
       sources: [

@@ -15,7 +15,7 @@ export interface SectionContext {
 export interface Comparison {
   /** A plugin's type, or what else was compared. */
   readonly subject: string;
-  readonly kind: "scorer" | "filter" | "picker" | "errors" | "flow" | "events";
+  readonly kind: "scorer" | "filter" | "picker" | "handler" | "decider" | "errors" | "flow" | "events";
   readonly cases: number;
   /** One line for each case that differs without a stated reason; the first few of them. */
   readonly differences: readonly string[];

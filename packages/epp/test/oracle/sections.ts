@@ -1,4 +1,6 @@
+import { affinities } from "./affinities.ts";
 import { badRequests } from "./bad-requests.ts";
+import { disaggregation } from "./disaggregation.ts";
 import { gaugeScorers } from "./gauge-scorers.ts";
 import { kvEvents } from "./kv-events.ts";
 import { labelFilters } from "./label-filters.ts";
@@ -15,6 +17,8 @@ export const sections: readonly Section[] = [
   kvEvents,
   labelFilters,
   loadFilters,
+  affinities,
+  disaggregation,
   randomPicks,
   badRequests,
   simBackend,

@@ -15,7 +15,13 @@ export const REJECTIONS = {
     reason: "rejected-saturated",
     message: "no endpoints available for the given request",
   },
-  noTarget: { kind: "rejected", status: 429, message: "failed to find target endpoint: no profile succeeded" },
   notCached: { kind: "rejected", status: 412, message: "no decode worker has the requested KV cache" },
   emptyPool: { kind: "rejected", status: 500, message: "no pods available in datastore" },
 } as const satisfies Readonly<Record<string, Rejected>>;
+
+/** No profile ran, or none whose choice counts. */
+export const noTarget = (requestId: string | number): Rejected => ({
+  kind: "rejected",
+  status: 429,
+  message: `failed to find target endpoint: failed to run any scheduler profile for request ${requestId}`,
+});

@@ -17,7 +17,7 @@ import {
 import { EndpointPool, type HostEndpoint } from "./endpoint-pool.ts";
 import { DecisionRecorder } from "./explain.ts";
 import type { RouterHost, RouterNeeds } from "./host.ts";
-import { REJECTIONS } from "./rejections.ts";
+import { noTarget, REJECTIONS } from "./rejections.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Tickets } from "./tickets.ts";
 
@@ -136,7 +136,7 @@ export class Router {
     if (candidates.length === 0) return this.#reject(REJECTIONS.noCandidates, recorder);
     for (let i = 0; i < this.#producers.length; i++) this.#producers[i]!.produce(request, candidates, nowUs);
     const { primary, profiles, emptied } = this.#scheduler.run(request, candidates, nowUs, recorder);
-    if (primary === null) return this.#reject(emptied ? REJECTIONS.emptied : REJECTIONS.noTarget, recorder);
+    if (primary === null) return this.#reject(emptied ? REJECTIONS.emptied : noTarget(request.id), recorder);
     if (request.onlyIfCached === true && !this.#hasCached(primary.targets[0]!)) {
       return this.#reject(REJECTIONS.notCached, recorder);
     }
