@@ -8,7 +8,7 @@ import { withModel } from "../parsers/with-model.ts";
 import type { PoolState } from "../pool/pool-state.ts";
 import type { PromptTokens, Tokenizer } from "../tokens/prompt-tokens.ts";
 import { rewriteTarget } from "./model-rewrite.ts";
-import { RequestError } from "./request-error.ts";
+import { RequestError, RouterRefusal } from "./request-error.ts";
 import type { RequestHeaders } from "./request-headers.ts";
 
 const DEFAULT_FLOW = "default-flow";
@@ -136,7 +136,7 @@ export class Director {
   #flight(answer: ReturnType<LiveRouter["arrived"]>): Flight {
     if ("flight" in answer) return answer.flight;
     const { status, message, reason } = answer.refusal;
-    throw new RequestError(status, message, reason);
+    throw new RouterRefusal(status, message, reason);
   }
 }
 

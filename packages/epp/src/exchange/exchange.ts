@@ -7,7 +7,7 @@ import { bodyChunks, refused, responseHeaders, routed } from "./answers.ts";
 import { SEEN_HEADER } from "./control-headers.ts";
 import type { Director, Routed, RoutedBody } from "./director.ts";
 import { Pieces } from "./pieces.ts";
-import { RequestError } from "./request-error.ts";
+import { RequestError, RouterRefusal } from "./request-error.ts";
 import { RequestHeaders } from "./request-headers.ts";
 import { ResponseRelay } from "./response-relay.ts";
 import { servedEndpoint, subsetHint } from "./subset-hint.ts";
@@ -260,7 +260,7 @@ export class Exchange {
   }
 
   #refuse(error: RequestError): void {
-    if (this.#routed === undefined) this.#parts.badRequest?.(error.status);
+    if (this.#routed === undefined && !(error instanceof RouterRefusal)) this.#parts.badRequest?.(error.status);
     this.#status = error.status;
     this.#output.send(refused(error));
     this.#end("aborted");

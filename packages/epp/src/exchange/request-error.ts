@@ -30,3 +30,6 @@ export class RequestError extends Error {
     return `inference error: ${CODES[this.status] ?? "Unknown"} - ${this.message}`;
   }
 }
+
+/** The router turned the request away: whoever watches the router knows of it. */
+export class RouterRefusal extends RequestError {}

@@ -1,34 +1,41 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type EndpointPickerConfig,
-  loadEndpointPickerConfig,
-  NEVER_SCRAPED_US,
-  Router,
-} from "@windtunnel/router-policies";
+import { type EndpointPickerConfig, NEVER_SCRAPED_US, Router } from "@windtunnel/router-policies";
+import manifest from "../../package.json" with { type: "json" };
 import { Director } from "../exchange/director.ts";
 import { monotonicClock } from "../host/clock.ts";
 import { LiveRouter } from "../host/live-router.ts";
 import type { Log } from "../host/log.ts";
 import { randomStream } from "../host/random-streams.ts";
+import { DecisionRing } from "../operations/decision-ring.ts";
+import { Operations } from "../operations/operations.ts";
+import { startTracing, type Tracing } from "../operations/tracing.ts";
 import { checkParsers } from "../parsers/parser-for.ts";
 import type { LeaderElection } from "../pool/kubernetes/leader-election.ts";
 import type { PoolSource } from "../pool/pool-source.ts";
 import { PoolState } from "../pool/pool-state.ts";
+import { Recorder } from "../record/recorder.ts";
+import { ShadowRouter } from "../shadow/shadow.ts";
 import { type Signals, startSignals } from "../signals/signals.ts";
 import type { Tokenizer } from "../tokens/prompt-tokens.ts";
 import { tokenizerFor } from "../tokens/tokenizer.ts";
 import { createGrpcServer, type GrpcServer } from "../wire/grpc-server.ts";
 import { EXT_PROC_SERVICE, type HealthState, healthMethods, servingStatus } from "../wire/health.ts";
+import { type Configuration, liveConfiguration, shadowConfiguration } from "./configuration.ts";
 import { extProcMethod } from "./ext-proc-method.ts";
-import { type EppOptions, OptionsError } from "./options.ts";
+import { listening } from "./listen.ts";
+import type { EppOptions } from "./options.ts";
 import { poolSourceOf } from "./pool-source-of.ts";
 import { protocolMatches } from "./readiness.ts";
 import { type ServerTls, serverTls } from "./server-tls.ts";
+import { metricsReview, stoodForElection } from "./with-kubernetes.ts";
 
-const PARSER_SERVED_VERIFIER = "destination-endpoint-served-verifier";
+const SERVED_VERIFIER = "destination-endpoint-served-verifier";
+const IN_FLIGHT_PRODUCER = "inflight-load-producer";
 const FIRST_SCRAPES_MS = 1000;
+/** Verbosity from which each request has a line in the log. */
+const ACCESS_LOG_VERBOSITY = 4;
+const UNSENT_ROOM_BYTES = 16 * 1024 * 1024;
 
 /** A running Endpoint Picker. */
 export interface RunningEpp {
@@ -36,6 +43,8 @@ export interface RunningEpp {
   readonly grpcPort: number;
   readonly healthPort: number;
   readonly metricsPort: number;
+  /** 0 without debug pages. */
+  readonly debugPort: number;
   /** Resolves when every endpoint has been scraped once, or a second is over. */
   scrapedOnce(): Promise<void>;
   /**
@@ -63,38 +72,24 @@ export async function startEpp(options: EppOptions, log: Log): Promise<RunningEp
   return epp;
 }
 
-/** Reads the configuration that the options name; llm-d's default without one. */
-function configOf(options: EppOptions): EndpointPickerConfig {
-  const file = options.text("config-file");
-  const load = { strict: options.flag("strict"), allowExperimentalPlugins: options.flag("allow-experimental-plugins") };
-  if (file === undefined) {
-    const text = options.text("config-text") ?? "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n";
-    return loadEndpointPickerConfig(text, { file: "--config-text", ...load });
-  }
-  try {
-    return loadEndpointPickerConfig(readFileSync(file, "utf8"), { file, ...load });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined || !/^E[A-Z]+$/.test(code)) throw error;
-    throw new OptionsError(`--config-file ${file}: cannot be read (${code})`);
-  }
-}
-
 class Epp implements RunningEpp {
   readonly live: LiveRouter;
   grpcPort = 0;
   healthPort = 0;
-  metricsPort = 0;
   readonly #options: EppOptions;
   readonly #log: Log;
+  readonly #configuration: Configuration;
   readonly #config: EndpointPickerConfig;
-  readonly #pool: PoolState;
   readonly #seed: string;
+  readonly #pool: PoolState;
+  readonly #operations: Operations;
+  readonly #recorder: Recorder | undefined;
   readonly #parsers: readonly string[];
   readonly #tokenizer: Tokenizer;
   readonly #tls: ServerTls | undefined;
-  readonly #grpc: GrpcServer;
   readonly #health: GrpcServer;
+  #grpc: GrpcServer | undefined;
+  #tracing: Tracing | undefined;
   #source: PoolSource | undefined;
   #signals: Signals | undefined;
   #election: LeaderElection | undefined;
@@ -103,42 +98,72 @@ class Epp implements RunningEpp {
   constructor(options: EppOptions, log: Log) {
     this.#options = options;
     this.#log = log;
-    this.#config = configOf(options);
+    this.#configuration = liveConfiguration(options);
+    this.#config = this.#configuration.config;
     this.#seed = options.text("seed") ?? randomBytes(8).toString("hex");
-    const router = new Router(this.#config, {
-      random: (stream) => randomStream(this.#seed, stream),
-      ignoreSubset: options.flag("disable-endpoint-subset-filter"),
-    });
-    const emitScores = options.flag("emit-endpoint-scores");
-    this.live = new LiveRouter(router, { clock: monotonicClock, explain: () => emitScores });
-    this.#pool = new PoolState(this.live);
     this.#parsers = parserTypes(this.#config);
     checkParsers(this.#parsers);
     this.#tokenizer = tokenizerFor(this.#config, { tokenizerFile: options.text("tokenizer-file"), log });
     this.#tls = options.flag("secure-serving") ? serverTls(options, log) : undefined;
-    this.#grpc = this.#extProcServer(emitScores);
     this.#health = createGrpcServer({ methods: healthMethods((service) => this.#serving(service)) });
+    const router = new Router(this.#config, {
+      random: (stream) => randomStream(this.#seed, stream),
+      ignoreSubset: options.flag("disable-endpoint-subset-filter"),
+    });
+    const decisions = new DecisionRing();
+    const emitScores = options.flag("emit-endpoint-scores");
+    const hasDebug = options.number("debug-port") !== 0;
+    this.live = new LiveRouter(router, {
+      clock: monotonicClock,
+      explain: (_, nowUs) => emitScores || (hasDebug && decisions.wantsExplanation(nowUs)),
+    });
+    this.#pool = new PoolState(this.live);
+    // First, so that it sees the request as the router does.
+    this.#recorder = this.#recorderOf();
+    if (this.#recorder !== undefined) this.live.observe(this.#recorder);
+    const inFlight = this.#config.plugins.find(({ type }) => type === IN_FLIGHT_PRODUCER)?.name;
+    this.#operations = new Operations({
+      ...{ live: this.live, clock: monotonicClock, log, decisions, version: manifest.version },
+      poolName: options.text("pool-name") ?? "",
+      accessLog: options.number("v") >= ACCESS_LOG_VERBOSITY,
+      ...(inFlight === undefined ? {} : { inFlightProducer: inFlight }),
+    });
+    this.#observeWithShadow();
+  }
+
+  get metricsPort(): number {
+    return this.#operations.metricsPort;
+  }
+
+  get debugPort(): number {
+    return this.#operations.debugPort;
   }
 
   async start(): Promise<void> {
     const options = this.#options;
+    const log = this.#log;
     for (const { position, message } of this.#config.warnings) {
-      this.#log.warn({ line: position.line, column: position.column }, `${position.file}: ${message}`);
+      log.warn({ line: position.line, column: position.column }, `${position.file}: ${message}`);
     }
     await this.#tokenizer.ready?.();
-    const { source, usesKubernetes } = await poolSourceOf(options, this.#config, this.#log);
-    if (options.flag("ha-enable-leader-election")) await this.#standForElection(usesKubernetes);
+    if (options.flag("tracing")) this.#tracing = await startTracing(process.env, monotonicClock);
+    this.#grpc = this.#extProcServer();
+    const { source, usesKubernetes } = await poolSourceOf(options, this.#config, log);
+    this.#election = await stoodForElection(options, usesKubernetes, log);
     this.#signals = startSignals(this.#config, this.live, {
       clock: monotonicClock,
-      log: this.#log,
+      log,
       refreshIntervalUs: options.durationUs("refresh-metrics-interval"),
       maxPageBytes: options.number("max-metrics-page-size"),
     });
     this.#source = source;
     await source.start(this.#pool);
-    const host = options.text("bind-address")!;
-    this.grpcPort = (await this.#grpc.listen(host, options.number("grpc-port"))).port;
-    this.healthPort = (await this.#health.listen(host, options.number("grpc-health-port"))).port;
+    await this.#openOperations(usesKubernetes);
+    const reusePort = options.flag("reuse-port");
+    const open = (server: GrpcServer) => async (host: string, port: number) =>
+      (await server.listen(host, port, { reusePort })).port;
+    this.grpcPort = await listening(options, "grpc-port", open(this.#grpc));
+    this.healthPort = await listening(options, "grpc-health-port", open(this.#health));
     this.#tls?.watch(this.#grpc);
   }
 
@@ -155,7 +180,7 @@ class Epp implements RunningEpp {
     const windowMs = this.#options.durationUs("drain-timeout") / 1000;
     this.#log.info({ windowMs }, "draining");
     await sleep(windowMs);
-    return this.#grpc.drain(windowMs);
+    return (await this.#grpc?.drain(windowMs)) ?? { abandoned: 0 };
   }
 
   async stop(): Promise<void> {
@@ -164,41 +189,83 @@ class Epp implements RunningEpp {
     await this.#source?.stop();
     await this.#signals?.stop();
     await this.#tokenizer.stop?.();
-    await this.#grpc.close();
+    await this.#grpc?.close();
     await this.#health.close();
+    await this.#operations.stop();
+    await this.#tracing?.stop();
+    await this.#recorder?.close();
   }
 
-  async #standForElection(usesKubernetes: boolean): Promise<void> {
-    if (!usesKubernetes) throw new OptionsError("--ha-enable-leader-election needs endpoints from Kubernetes");
-    const { kubernetesLeaderElection } = await import("../pool/kubernetes/index.ts");
-    const namespace = this.#options.text("pool-namespace");
-    const poolName = this.#options.text("pool-name");
-    this.#election = await kubernetesLeaderElection({
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(poolName === undefined ? {} : { poolName }),
-      onChange: (leading) => this.#log.info({ leading }, "leader election"),
-      report: (message) => this.#log.warn({ source: "leader election" }, message),
+  #recorderOf(): Recorder | undefined {
+    const directory = this.#options.text("record");
+    if (directory === undefined) return undefined;
+    return new Recorder({
+      directory,
+      maxBytes: this.#options.number("record-max-size"),
+      clock: monotonicClock,
+      log: this.#log,
+      configuration: this.#configuration,
+      seed: this.#seed,
+      ignoreSubset: this.#options.flag("disable-endpoint-subset-filter"),
     });
-    await this.#election.start();
   }
 
-  #extProcServer(emitScores: boolean): GrpcServer {
+  #observeWithShadow(): void {
+    const shadow = shadowConfiguration(this.#options);
+    if (shadow === undefined) return;
+    const recorder = this.#recorder;
+    this.live.observe(
+      new ShadowRouter({
+        config: shadow.config,
+        seed: this.#seed,
+        ignoreSubset: this.#options.flag("disable-endpoint-subset-filter"),
+        clock: monotonicClock,
+        log: this.#log,
+        registry: this.#operations.metrics.registry,
+        ...(recorder === undefined ? {} : { compared: (comparison) => recorder.shadowed(comparison) }),
+      }),
+    );
+  }
+
+  async #openOperations(usesKubernetes: boolean): Promise<void> {
     const options = this.#options;
+    const authorize = await metricsReview(options, usesKubernetes);
+    const certFolder = options.text("metrics-cert-dir");
+    const clientCaFile = options.text("metrics-client-ca-file");
+    const debugPort = options.number("debug-port") || undefined;
+    await listening(options, "metrics-port", (host, port) =>
+      this.#operations.listen({
+        ...{ host, port, debugPort, config: this.#config, flags: options.shown(), signals: this.#signals! },
+        ...(certFolder === undefined ? {} : { certFolder }),
+        ...(clientCaFile === undefined ? {} : { clientCaFile }),
+        ...(authorize === undefined ? {} : { authorize }),
+      }),
+    );
+  }
+
+  #extProcServer(): GrpcServer {
+    const options = this.#options;
+    const { metrics } = this.#operations;
+    const tracing = this.#tracing;
+    const maxBodyBytes = options.number("max-request-body-size");
     const director = new Director({
       live: this.live,
       pool: this.#pool,
       parsers: this.#parsers,
       tokenizer: this.#tokenizer,
       random: randomStream(this.#seed, "model-rewrite"),
+      modelRewritten: (rewrite, model, target) => metrics.modelRewritten(rewrite, model, target),
     });
     const method = extProcMethod({
       director,
       live: this.live,
       clock: monotonicClock,
-      emitScores,
-      maxBodyBytes: options.number("max-request-body-size"),
-      verifyServed: this.#config.plugins.some(({ type }) => type === PARSER_SERVED_VERIFIER),
+      emitScores: options.flag("emit-endpoint-scores"),
+      maxBodyBytes,
+      verifyServed: this.#config.plugins.some(({ type }) => type === SERVED_VERIFIER),
+      badRequest: (status) => metrics.badRequest(status),
       unexpected: (error) => this.#log.error({ error: String(error) }, "a request failed in the endpoint picker"),
+      ...(tracing === undefined ? {} : { trace: (headers) => tracing.begin(headers) }),
     });
     // As upstream: with --health-checking, whoever reaches the port is told that it serves.
     const always: HealthState = (service) => (service === EXT_PROC_SERVICE ? "SERVING" : "SERVICE_UNKNOWN");
@@ -209,6 +276,8 @@ class Epp implements RunningEpp {
         maxRecvMessageBytes: options.number("grpc-max-recv-msg-size"),
         maxSendMessageBytes: options.number("grpc-max-send-msg-size"),
         maxResetsPerSecond: options.number("max-resets-per-second"),
+        // A body goes back whole before the gateway has read any of it.
+        maxUnsentBytes: maxBodyBytes + UNSENT_ROOM_BYTES,
       },
       ...(this.#tls === undefined ? {} : { tls: this.#tls.material }),
     });

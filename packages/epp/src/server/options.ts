@@ -43,6 +43,11 @@ export class EppOptions {
   durationUs(name: string): number {
     return this.number(name);
   }
+
+  /** Every flag in force, for the debug page. */
+  shown(): Readonly<Record<string, unknown>> {
+    return Object.fromEntries(this.#values);
+  }
 }
 
 /** Reads the command line. @throws OptionsError */

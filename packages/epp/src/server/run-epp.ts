@@ -1,5 +1,5 @@
 import { eppDemo } from "../demo/demo.ts";
-import type { Log } from "../host/log.ts";
+import { createLog } from "../operations/log.ts";
 import { startEpp } from "./epp.ts";
 import { EPP_FLAGS } from "./flags.ts";
 import { eppOptions } from "./options.ts";
@@ -30,10 +30,10 @@ export async function runEpp(args: readonly string[], terminal: EppTerminal): Pr
     return EXIT.pass;
   }
   const options = eppOptions(args, terminal.env);
-  const log = jsonLog(terminal, options.number("v"));
+  const log = createLog({ verbosity: options.number("v"), write: (line) => terminal.err(line) });
   const epp = await startEpp(options, log);
-  const { grpcPort, healthPort, metricsPort } = epp;
-  log.info({ grpcPort, healthPort, metricsPort, endpoints: epp.live.endpoints.length }, "serving");
+  const { grpcPort, healthPort, metricsPort, debugPort } = epp;
+  log.info({ grpcPort, healthPort, metricsPort, debugPort, endpoints: epp.live.endpoints.length }, "serving");
   await signalled();
   const again = signalled().then(() => undefined);
   const drained = await Promise.race([epp.drain(), again]);
@@ -65,10 +65,4 @@ function eppHelp(): string {
   const usage = "Usage: windtunnel epp [flags]\n       windtunnel epp demo\n";
   const what = "Runs the Endpoint Picker: flags and ports as llm-d's. demo tries it on loopback, with a real Envoy.\n";
   return `${usage}\n${what}\n${lines.join("\n")}\n`;
-}
-
-function jsonLog(terminal: EppTerminal, _verbosity: number): Log {
-  const write = (level: string) => (fields: object, message: string) =>
-    terminal.err(`${JSON.stringify({ level, time: new Date().toISOString(), msg: message, ...fields })}\n`);
-  return { debug: () => {}, info: write("info"), warn: write("warn"), error: write("error") };
 }

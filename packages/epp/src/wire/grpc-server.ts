@@ -57,7 +57,8 @@ export interface GrpcServerOptions {
 export interface GrpcServer {
   /** Calls that are open now. */
   readonly openCalls: number;
-  listen(host: string, port: number): Promise<AddressInfo>;
+  /** With `reusePort`, a successor may bind the same port meanwhile, and new connections go to either. */
+  listen(host: string, port: number, options?: { readonly reusePort?: boolean }): Promise<AddressInfo>;
   /**
    * Takes no new connections, tells every peer to open no more calls, and waits for those that are open; gives how many
    * were left when `timeoutMs` was over and were ended.
@@ -116,10 +117,10 @@ class Server implements GrpcServer, SessionHost {
     return calls;
   }
 
-  listen(host: string, port: number): Promise<AddressInfo> {
+  listen(host: string, port: number, { reusePort = false } = {}): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(port, host, () => {
+      this.#server.listen({ port, host, reusePort }, () => {
         this.#server.off("error", reject);
         this.#server.on("error", ignore);
         resolve(this.#server.address() as AddressInfo);
