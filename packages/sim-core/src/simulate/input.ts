@@ -1,7 +1,9 @@
 import type { DecisionRecord, EndpointPickerConfig } from "@windtunnel/router-policies";
 import type { EngineProfile } from "../engine/profile.ts";
 import type { StepTimeModel } from "../engine/step-time-model.ts";
+import type { FleetNetwork } from "../network/fleet-network.ts";
 import type { Workload } from "../workload/workload.ts";
+import type { DisaggregationInput } from "./disaggregation-input.ts";
 
 /** A pool of alike replicas. */
 export interface PoolInput {
@@ -27,6 +29,10 @@ export interface SimulationInput {
   readonly seed: number | string;
   readonly scrapeIntervalUs: number;
   readonly kvEventDelayUs: number;
+  /** Needed where the router has requests prefilled elsewhere. */
+  readonly disaggregation?: DisaggregationInput;
+  /** Over which replicas, in the order of the pools, send each other KV blocks; absent: nothing holds those back. */
+  readonly network?: FleetNetwork;
   /** `plain` steps one by one and block by block: the reference that the fast path is tested against. */
   readonly path?: "fast" | "plain";
   /** Sampling interval of the time series; absent = none. */

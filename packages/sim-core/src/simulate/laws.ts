@@ -1,5 +1,6 @@
 import type { PrefillChunks } from "../engine/step-time-model.ts";
 import { InvariantError } from "../errors.ts";
+import { checkDisaggregation } from "./disaggregation-laws.ts";
 import type { SimulationInput } from "./input.ts";
 import { Outcome, type RequestColumns, type SimulationResult } from "./result.ts";
 
@@ -11,6 +12,7 @@ import { Outcome, type RequestColumns, type SimulationResult } from "./result.ts
 export function checkLaws(input: SimulationInput, result: SimulationResult): void {
   checkRequests(input, result);
   checkReplicas(input, result);
+  checkDisaggregation(input, result);
 }
 
 function broken(law: string, what: string): never {

@@ -29,6 +29,27 @@ export interface RequestColumns {
   readonly preemptions: Uint16Array;
   /** An Outcome each. */
   readonly outcome: Uint8Array;
+  /** Only of a fleet whose pods may prefill for one another. */
+  readonly disaggregation?: DisaggregationColumns;
+}
+
+/** Of requests that were prefilled on one replica and decoded on another; NaN, -1 and 0 for the others. */
+export interface DisaggregationColumns {
+  /** Replica that the router had the prompt computed on, -1 for none. */
+  readonly prefillReplica: Int32Array;
+  readonly prefillFinishUs: Float64Array;
+  /** When the decode replica had taken its blocks and the first byte was asked for. */
+  readonly transferStartUs: Float64Array;
+  readonly transferEndUs: Float64Array;
+  readonly transferredBytes: Float64Array;
+  /** Prompt tokens that the decode replica had cached and did not fetch. */
+  readonly decodeCachedTokens: Int32Array;
+  /** Start of the first step that computed it on the decode replica. */
+  readonly decodeScheduledUs: Float64Array;
+  /** Calls of its prefill pod that failed. */
+  readonly prefillFailures: Uint8Array;
+  /** 1 where the prefill pod gave its blocks up before they were fetched. */
+  readonly holdTimeouts: Uint8Array;
 }
 
 /** What one replica did. */
@@ -38,6 +59,8 @@ export interface ReplicaSummary {
   readonly steps: number;
   readonly busyUs: number;
   readonly completed: number;
+  /** Prompts that it computed for other replicas; only of a fleet whose pods may do that. */
+  readonly prefilledForOthers?: number;
   readonly prefillTokens: number;
   readonly decodeTokens: number;
   readonly promptTokens: number;

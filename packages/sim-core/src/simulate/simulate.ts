@@ -6,11 +6,14 @@ import { PlainReplica } from "../engine/plain-replica.ts";
 import { PromptStreams } from "../engine/prompt-streams.ts";
 import { type EngineParts, Replica } from "../engine/replica.ts";
 import { RequestsInFlight } from "../engine/requests-in-flight.ts";
+import { InvariantError } from "../errors.ts";
 import { EventTree } from "../kernel/event-tree.ts";
 import { FLOAT_ZERO } from "../kernel/float-zero.ts";
-import { eventKey, keyTimeUs, Phase } from "../kernel/phases.ts";
+import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { namedStream } from "../kernel/random.ts";
 import { Arrivals } from "./arrivals.ts";
+import { Disaggregation, emptyDisaggregationColumns, type LegHost } from "./disaggregation.ts";
+import type { DisaggregationInput } from "./disaggregation-input.ts";
 import type { PoolInput, SimulationControl, SimulationInput } from "./input.ts";
 import { KvEventFeed } from "./kv-event-feed.ts";
 import { checkLaws } from "./laws.ts";
@@ -32,6 +35,8 @@ export function simulate(input: SimulationInput, control: SimulationControl = {}
   checkLaws(input, result);
   return result;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Member {
   readonly engine: Engine;
@@ -58,12 +63,15 @@ class Simulation implements EngineListener {
   readonly #series: SeriesRecorder | undefined;
   readonly #itl = new ItlRecorder();
   readonly #columns: ReturnType<typeof emptyColumns>;
+  readonly #disaggregation: Disaggregation | undefined;
   readonly #tellStarted: boolean;
   readonly #tellEnded: boolean;
   /** By replica: requests completed, and the prompt tokens of those admitted, in all and found cached. */
   readonly #completed: Float64Array;
   readonly #promptTokens: Float64Array;
   readonly #cachedTokens: Float64Array;
+  /** By replica: prompts computed for others. */
+  #prefilled: Float64Array | undefined;
   #ended = 0;
   #nowUs = FLOAT_ZERO;
 
@@ -80,6 +88,7 @@ class Simulation implements EngineListener {
     this.#request = new SimulatedRequest(input.workload, input.modelName);
     this.#arrivals = new Arrivals(input.workload);
     this.#columns = emptyColumns(input, this.#arrivals.reactsToEnds);
+    if (input.disaggregation !== undefined) this.#disaggregation = this.#newDisaggregation(input, input.disaggregation);
     const streams = new PromptStreams(input.workload);
     for (const pool of input.pools) {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
@@ -99,6 +108,7 @@ class Simulation implements EngineListener {
   }
 
   #addReplica(pool: PoolInput, index: number, streams: PromptStreams, kvEvents: boolean): void {
+    const number = this.#members.length;
     const log = new KvEventLog(kvEvents, this.#input.kvEventDelayUs);
     const parts: EngineParts = {
       profile: pool.profile,
@@ -106,12 +116,12 @@ class Simulation implements EngineListener {
       numGpuBlocks: pool.numGpuBlocks,
       requests: this.#requests,
       streams,
-      listener: this,
+      listener: this.#disaggregation?.listener(number) ?? this,
       log,
       itl: this.#itl,
+      connector: this.#disaggregation?.connector() ?? null,
     };
     const engine = this.#input.path === "plain" ? new PlainReplica(parts) : new Replica(parts);
-    const number = this.#members.length;
     const endpoint = this.#router.addEndpoint({
       name: `${pool.name}-${index}`,
       namespace: "default",
@@ -131,7 +141,8 @@ class Simulation implements EngineListener {
     const series = this.#series;
     const scraper = this.#scraper;
     const arrivals = this.#arrivals;
-    const reacts = arrivals.reactsAtOnce;
+    const legs = this.#disaggregation;
+    const reacts = arrivals.reactsAtOnce || legs?.actsAtOnce === true;
     let events = 0;
     let checkAt = EVENTS_PER_CHECK;
     let stopped = false;
@@ -139,7 +150,13 @@ class Simulation implements EngineListener {
       const engineKey = tree.firstKey;
       const arrivalUs = arrivals.nextUs;
       const arrivalKey = eventKey(arrivalUs, Phase.arrival);
-      if (engineKey < arrivalKey) {
+      const legKey = legs === undefined ? Infinity : legs.nextKey;
+      if (legs !== undefined && legKey < engineKey && legKey < arrivalKey) {
+        const nowUs = keyTimeUs(legKey);
+        series?.sampleUntil(nowUs);
+        this.#nowUs = nowUs;
+        legs.run(keyPhase(legKey));
+      } else if (engineKey < arrivalKey) {
         const member = tree.first;
         const nowUs = keyTimeUs(engineKey);
         series?.sampleUntil(nowUs);
@@ -147,7 +164,7 @@ class Simulation implements EngineListener {
         this.#nowUs = nowUs;
         const engine = engines[member]!;
         // Unless an end can cause an arrival at once, only one that is due can come between this step and the next.
-        engine.run(!reacts && arrivalUs > nowUs);
+        engine.run(!reacts && arrivalUs > nowUs && legKey > eventKey(nowUs, Phase.stepStart));
         tree.set(member, engine.nextKey);
       } else if (arrivalUs === Infinity) {
         break;
@@ -205,16 +222,81 @@ class Simulation implements EngineListener {
       this.#leave(row);
       return;
     }
-    const outputTokens = Math.min(workload.outputTokens[row]!, maxTokens - promptTokens);
-    columns.outputTokens[row] = outputTokens;
+    columns.outputTokens[row] = Math.min(workload.outputTokens[row]!, maxTokens - promptTokens);
+    const prefill = decision.legs === undefined ? undefined : decision.legs.prefill;
+    if (prefill === undefined || prefill.slot === index) this.#enqueue(row, index, ticket);
+    else this.#disaggregate(row, prefill.slot, ticket);
+  }
+
+  /** A request that one pod serves, or the part of it that its decode pod does. */
+  #enqueue(row: number, index: number, ticket: number): void {
+    const { workload } = this.#input;
     const requests = this.#requests;
-    const slot = requests.allocate(row, promptTokens, outputTokens);
+    const { engine, requestOverheadUs } = this.#members[index]!;
+    const slot = requests.allocate(row, workload.promptTokens[row]!, this.#columns.outputTokens[row]!);
     requests.ticket[slot] = ticket;
-    requests.priority[slot] = workload.classes === undefined ? 0 : -this.#request.priority;
-    requests.readyUs[slot] = this.#nowUs + member.requestOverheadUs;
-    const { engine } = member;
+    requests.priority[slot] = workload.classes === undefined ? 0 : this.#priorityOf(row);
+    requests.readyUs[slot] = this.#nowUs + requestOverheadUs;
     engine.enqueue(slot);
     this.#tree.set(index, engine.nextKey);
+  }
+
+  /** Lower runs first in an engine, higher in the router. */
+  #priorityOf(row: number): number {
+    const { classes, classOf } = this.#input.workload;
+    return classes === undefined || classOf === undefined ? 0 : 0 - classes[classOf[row]!]!.priority;
+  }
+
+  #disaggregate(row: number, prefillReplica: number, ticket: number): void {
+    if (this.#disaggregation === undefined) {
+      throw new InvariantError("a request is to be prefilled elsewhere, and the simulation has no disaggregation");
+    }
+    // One more token has room too: the prefill pod samples it.
+    if (this.#input.workload.promptTokens[row]! < this.#members[prefillReplica]!.maxTokens) {
+      this.#disaggregation.dispatch(row, prefillReplica, ticket);
+      return;
+    }
+    this.#columns.outcome[row] = Outcome.refusedTooLong;
+    this.#columns.outputTokens[row] = 0;
+    if (this.#tellEnded) this.#router.responseEnded(ticket, this.#nowUs);
+    this.#leave(row);
+  }
+
+  #newDisaggregation(input: SimulationInput, given: DisaggregationInput): Disaggregation {
+    const columns = emptyDisaggregationColumns(input.workload.count);
+    this.#columns.disaggregation = columns;
+    const replicas = input.pools.reduce((sum, pool) => sum + pool.replicas, 0);
+    this.#prefilled = new Float64Array(replicas);
+    return new Disaggregation(given, this.#legHost(), columns, input.network, replicas);
+  }
+
+  #legHost(): LegHost {
+    const simulation = this;
+    const change = (replica: number, what: (engine: Engine) => void): void => {
+      const engine = this.#engines[replica]!;
+      what(engine);
+      this.#tree.set(replica, engine.nextKey);
+    };
+    return {
+      requests: this.#requests,
+      columns: this.#columns,
+      listener: this,
+      seed: this.#input.seed,
+      get nowUs() {
+        return simulation.#nowUs;
+      },
+      priorityOf: (row) => this.#priorityOf(row),
+      requestOverheadUs: (replica) => this.#members[replica]!.requestOverheadUs,
+      enqueue: (replica, slot) => change(replica, (engine) => engine.enqueue(slot)),
+      loaded: (replica, slot) => change(replica, (engine) => engine.loaded(slot, this.#nowUs)),
+      releaseHeld: (replica, slot) => {
+        this.#scraper?.keep(replica, this.#nowUs);
+        change(replica, (engine) => engine.releaseHeld(slot, this.#nowUs));
+        this.#prefilled![replica]!++;
+      },
+      promptScheduled: (replica, row, cachedTokens) => this.#promptScheduled(replica, row, cachedTokens),
+      enqueueDecode: (row, ticket) => this.#enqueue(row, this.#columns.replica[row]!, ticket),
+    };
   }
 
   #leave(row: number): void {
@@ -223,13 +305,15 @@ class Simulation implements EngineListener {
   }
 
   scheduled(slot: number, cachedTokens: number): void {
-    const requests = this.#requests;
+    const row = this.#requests.row[slot]!;
     const columns = this.#columns;
-    const row = requests.row[slot]!;
-    if (!Number.isNaN(columns.scheduledUs[row]!)) return;
+    if (Number.isNaN(columns.scheduledUs[row]!)) this.#promptScheduled(columns.replica[row]!, row, cachedTokens);
+  }
+
+  #promptScheduled(replica: number, row: number, cachedTokens: number): void {
+    const columns = this.#columns;
     columns.scheduledUs[row] = this.#nowUs;
-    const replica = columns.replica[row]!;
-    this.#promptTokens[replica]! += requests.promptTokens[slot]!;
+    this.#promptTokens[replica]! += columns.promptTokens[row]!;
     if (cachedTokens === 0) return;
     columns.cachedTokens[row] = cachedTokens;
     this.#cachedTokens[replica]! += cachedTokens;
@@ -266,6 +350,7 @@ class Simulation implements EngineListener {
       steps: counters.steps,
       busyUs: counters.busyUs + 0,
       completed: this.#completed[index]!,
+      ...(this.#prefilled === undefined ? {} : { prefilledForOthers: this.#prefilled[index]! }),
       prefillTokens: counters.prefillTokens,
       decodeTokens: counters.decodeTokens,
       promptTokens: this.#promptTokens[index]!,
@@ -300,7 +385,7 @@ class Simulation implements EngineListener {
   }
 }
 
-function emptyColumns({ workload }: SimulationInput, reactsToEnds: boolean): RequestColumns {
+function emptyColumns({ workload }: SimulationInput, reactsToEnds: boolean): Writable<RequestColumns> {
   const { count } = workload;
   return {
     count,

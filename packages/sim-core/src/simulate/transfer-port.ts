@@ -1,0 +1,51 @@
+import type { FleetNetwork } from "../network/fleet-network.ts";
+import { Links } from "../network/links.ts";
+
+/**
+ * Carries KV blocks from replica to replica over the fleet's links, which all transfers share fairly. Without a network
+ * nothing holds a transfer back, and only its set-up takes time.
+ */
+export class TransferPort {
+  readonly #links: Links;
+  readonly #network: FleetNetwork | undefined;
+  readonly #replicas: number;
+  readonly #setUpUs: number;
+  /** Path of the links by `from * replicas + to`. */
+  readonly #paths = new Map<number, number>();
+
+  constructor(network: FleetNetwork | undefined, replicas: number, setUpUs: number) {
+    this.#links = new Links(network?.links ?? []);
+    this.#network = network;
+    this.#replicas = replicas;
+    this.#setUpUs = setUpUs;
+  }
+
+  /** No transfer ends before; Infinity when none is under way. */
+  get nextEndUs(): number {
+    return this.#links.nextEndUs;
+  }
+
+  /** @param tag the host's name for the transfer; those that end in the same microsecond go in its order */
+  start(from: number, to: number, bytes: number, nowUs: number, tag: number): void {
+    this.#links.start(this.#pathOf(from, to), bytes, nowUs, tag);
+  }
+
+  /** Tag of a transfer that has ended by now; -1 when there is none. */
+  takeEnded(nowUs: number): number {
+    const id = this.#links.takeEnded(nowUs);
+    return id < 0 ? -1 : this.#links.tagOf(id);
+  }
+
+  #pathOf(from: number, to: number): number {
+    const key = from * this.#replicas + to;
+    const known = this.#paths.get(key);
+    if (known !== undefined) return known;
+    const { links, latencyUs, efficiencyFraction } = this.#network?.pathBetween(from, to) ?? UNBOUNDED;
+    // The set-up keeps no link busy, so it may as well come at the end.
+    const path = this.#links.path(links, { latencyUs: latencyUs + this.#setUpUs, efficiencyFraction });
+    this.#paths.set(key, path);
+    return path;
+  }
+}
+
+const UNBOUNDED = { links: [], latencyUs: 0, efficiencyFraction: 1 };
