@@ -23,11 +23,13 @@ export interface OperationsOptions {
   readonly accessLog: boolean;
 }
 
-/** Where the pages of the operators are served. */
-export interface OperationsPorts extends Omit<MetricsServerOptions, "page" | "log"> {
-  /** On loopback; undefined = no debug pages. */
-  readonly debugPort: number | undefined;
-  /** Shown on the debug pages. */
+/** Where the metrics are served. */
+export interface MetricsPort extends Omit<MetricsServerOptions, "page" | "log"> {
+  readonly signals?: Signals;
+}
+
+/** What the debug pages show besides the router. */
+export interface Shown {
   readonly config: object;
   readonly flags: Readonly<Record<string, unknown>>;
   readonly signals?: Signals;
@@ -54,18 +56,21 @@ export class Operations {
     if (options.accessLog) options.live.observe(new AccessLog(options.log));
   }
 
-  /** Opens the ports. @throws TlsError for certificates that cannot be used */
-  async listen({ debugPort, config, flags, signals, ...metricsPorts }: OperationsPorts): Promise<void> {
-    const { live, clock, log, decisions } = this.#options;
+  /** Opens the port of the metrics. @throws TlsError for certificates that cannot be used */
+  async listen({ signals, ...ports }: MetricsPort): Promise<void> {
     if (signals !== undefined) this.metrics.signals(signals);
-    this.#metricsServer = await startMetricsServer({ ...metricsPorts, log, page: () => this.metrics.page() });
+    this.#metricsServer = await startMetricsServer({
+      ...ports,
+      log: this.#options.log,
+      page: () => this.metrics.page(),
+    });
     this.metricsPort = this.#metricsServer.port;
-    if (debugPort === undefined) return;
-    const shown = { config, flags, ...(signals === undefined ? {} : { signals }) };
-    this.#debugServer = await startDebugServer(
-      { live, clock, decisions, inFlight: this.#inFlight, ...shown },
-      debugPort,
-    );
+  }
+
+  /** Opens the debug pages on loopback. */
+  async listenDebug(port: number, shown: Shown): Promise<void> {
+    const { live, clock, decisions } = this.#options;
+    this.#debugServer = await startDebugServer({ live, clock, decisions, inFlight: this.#inFlight, ...shown }, port);
     this.debugPort = this.#debugServer.port;
   }
 

@@ -232,15 +232,18 @@ class Epp implements RunningEpp {
     const authorize = await metricsReview(options, usesKubernetes);
     const certFolder = options.text("metrics-cert-dir");
     const clientCaFile = options.text("metrics-client-ca-file");
-    const debugPort = options.number("debug-port") || undefined;
+    const signals = this.#signals!;
     await listening(options, "metrics-port", (host, port) =>
       this.#operations.listen({
-        ...{ host, port, debugPort, config: this.#config, flags: options.shown(), signals: this.#signals! },
+        ...{ host, port, signals },
         ...(certFolder === undefined ? {} : { certFolder }),
         ...(clientCaFile === undefined ? {} : { clientCaFile }),
         ...(authorize === undefined ? {} : { authorize }),
       }),
     );
+    if (options.number("debug-port") === 0) return;
+    const shown = { config: this.#config, flags: options.shown(), signals };
+    await listening(options, "debug-port", (_, port) => this.#operations.listenDebug(port, shown));
   }
 
   #extProcServer(): GrpcServer {

@@ -35,7 +35,11 @@ export function goEpp(): EppProgram | undefined {
 export function ourEpp(bundle?: string): EppProgram {
   const main = bundle ?? join(import.meta.dirname, "..", "..", "..", "cli", "src", "main.ts");
   const node = bundle === undefined ? ["--conditions=windtunnel-source", "--disable-warning=ExperimentalWarning"] : [];
-  return { name: "ours", command: process.execPath, args: [...node, main, "epp", "--tracing=false", "-v", "0"] };
+  return {
+    name: "ours",
+    command: process.execPath,
+    args: [...node, main, "epp", "--tracing=false", "--debug-port", "0", "-v", "0"],
+  };
 }
 
 /** An endpoint as a file for `file-discovery` names it. */

@@ -32,7 +32,8 @@ async function start(debugPort: number | undefined) {
   const operations = new Operations({ live, clock, log, decisions, accessLog: true, ...names });
   undo.push(() => operations.stop());
   live.setEndpoints([{ name: "pod-a", namespace: "prod", address: "10.0.0.1:8000", labels: {} }]);
-  await operations.listen({ host: "127.0.0.1", port: 0, debugPort, config, flags: {} });
+  await operations.listen({ host: "127.0.0.1", port: 0 });
+  if (debugPort !== undefined) await operations.listenDebug(debugPort, { config, flags: {} });
   return { operations, live, lines };
 }
 
