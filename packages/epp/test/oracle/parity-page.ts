@@ -18,6 +18,10 @@ const STATED = [
     "only those that change are set; upstream sets every request header to the value that it has, which does nothing",
   ],
   ["A request body that trailers end", "is answered; upstream never answers it"],
+  [
+    "Sidecar headers that a client sends",
+    "are taken off the request; upstream stops repeating them, so that they still reach the sidecar behind Envoy",
+  ],
   ["Order of hooks", "is that of the configuration; upstream's is random for each process"],
   [
     "Subset hints",

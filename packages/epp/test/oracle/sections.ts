@@ -7,6 +7,7 @@ import { labelFilters } from "./label-filters.ts";
 import { loadFilters } from "./load-filters.ts";
 import { randomPicks } from "./random-picks.ts";
 import type { Section } from "./section.ts";
+import { sessionLoad } from "./session-load.ts";
 import { simBackend } from "./sim-backend.ts";
 import { statefulPlugins } from "./stateful-plugins.ts";
 
@@ -18,6 +19,7 @@ export const sections: readonly Section[] = [
   labelFilters,
   loadFilters,
   affinities,
+  sessionLoad,
   disaggregation,
   randomPicks,
   badRequests,

@@ -158,6 +158,8 @@ export class GatewayStream {
 
   /** Tells of a streamed response and its first event, and reads what is said to those. */
   async beginResponse(): Promise<void> {
+    // A response has headers once.
+    if (this.#begun) return;
     this.#begun = true;
     const headers = headerMap({ ":status": "200", "content-type": "text/event-stream" });
     this.send({ responseHeaders: { headers, endOfStream: false } });

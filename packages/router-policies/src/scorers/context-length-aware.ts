@@ -22,7 +22,7 @@ interface LengthRange {
 }
 
 /** The range of a label's text; undefined where it is none. */
-export function lengthRange(text: string): LengthRange | undefined {
+function lengthRange(text: string): LengthRange | undefined {
   const [, min, max] = RANGE.exec(text) ?? [];
   const range = { minTokens: Number(min), maxTokens: Number(max) };
   return range.minTokens <= range.maxTokens ? range : undefined;
@@ -35,7 +35,7 @@ const isIn = (tokens: number, { minTokens, maxTokens }: LengthRange): boolean =>
  * In range: 0.3 + 0.7 · (0.7 / (1 + width / 10000) + 0.3 · (max − length) / width), 1 for a width of 0. Out of range:
  * 0.3 / (1 + distance / 1000).
  */
-export function rangeScore(tokens: number, range: LengthRange): number {
+function rangeScore(tokens: number, range: LengthRange): number {
   const { minTokens, maxTokens } = range;
   if (!isIn(tokens, range)) {
     const distance = tokens > maxTokens ? tokens - maxTokens : minTokens - tokens;
