@@ -1,6 +1,7 @@
 import { didYouMean, ScenarioError } from "../errors.ts";
 import type { ModelArchitecture } from "./architecture.ts";
 import { type CataloguedModel, MODEL_CONFIGS } from "./catalogue-configs.ts";
+import { HYBRID_MODEL_CONFIGS } from "./catalogue-hybrid-configs.ts";
 import { importHuggingFaceConfig } from "./import-config.ts";
 
 const SUFFIXES = /-(instruct|it|chat|base|chat-hf|instruct-hf)$/;
@@ -14,13 +15,15 @@ function canonical(name: string): string {
     .replace(SUFFIXES, "");
 }
 
+const ALL_CONFIGS: readonly CataloguedModel[] = [...MODEL_CONFIGS, ...HYBRID_MODEL_CONFIGS];
+
 function namesOf({ id, aliases }: CataloguedModel): string[] {
   return [id, id.slice(id.indexOf("/") + 1), ...aliases].map(canonical);
 }
 
 /** Hugging Face ids of the built-in catalogue. */
 export function catalogueModelIds(): string[] {
-  return MODEL_CONFIGS.map(({ id }) => id);
+  return ALL_CONFIGS.map(({ id }) => id);
 }
 
 /**
@@ -30,7 +33,7 @@ export function catalogueModelIds(): string[] {
  */
 export function modelNamed(name: string): ModelArchitecture {
   const wanted = canonical(name);
-  const found = MODEL_CONFIGS.find((model) => namesOf(model).includes(wanted));
+  const found = ALL_CONFIGS.find((model) => namesOf(model).includes(wanted));
   if (found !== undefined) return importHuggingFaceConfig(found.id, found.config);
   const known = catalogueModelIds();
   const near = didYouMean(name, [...known, ...known.map((id) => id.slice(id.indexOf("/") + 1))]);

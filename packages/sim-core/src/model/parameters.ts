@@ -102,12 +102,32 @@ export function countParameters(model: ModelArchitecture): ParameterCount {
   return { linear, attention, network, routed, plain, total: linear + plain, activePerToken };
 }
 
+/** Bytes of weights over all devices. */
+export interface WeightBytes {
+  readonly linear: number;
+  /** Of `linear`: routed experts. */
+  readonly routed: number;
+  readonly plain: number;
+}
+
+/** Bytes of weights by how they are divided over devices. */
+export function weightBytesByPart(model: ModelArchitecture): WeightBytes {
+  const { attention, network, routed, plain } = countParameters(model);
+  const routedBytes = routed * WEIGHT_BYTES[model.weightFormat];
+  const linear =
+    attention * WEIGHT_BYTES[attentionFormat(model)] + network * WEIGHT_BYTES[networkFormat(model)] + routedBytes;
+  return { linear, routed: routedBytes, plain: plain * 2 };
+}
+
 /** Bytes of all weights, over all devices. */
 export function weightBytes(model: ModelArchitecture): number {
-  const { attention, network, routed, plain } = countParameters(model);
-  const linear =
-    attention * WEIGHT_BYTES[attentionFormat(model)] +
-    network * WEIGHT_BYTES[networkFormat(model)] +
-    routed * WEIGHT_BYTES[model.weightFormat];
-  return linear + plain * 2;
+  const { linear, plain } = weightBytesByPart(model);
+  return linear + plain;
+}
+
+/** The model with its linear layers in one format, as an engine's `--quantization` makes it; as it is where it has that. */
+export function inWeightFormat(model: ModelArchitecture, format: WeightFormat): ModelArchitecture {
+  if (format === model.weightFormat) return model;
+  const { attentionWeightFormat: _attention, networkWeightFormat: _network, ...rest } = model;
+  return { ...rest, weightFormat: format };
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { bytesSchema, durationUsSchema } from "../kernel/unit-schemas.ts";
+import { speculativeSchema } from "./speculative-schema.ts";
 
 const fromProfile = (description: string) => ({ description: `${description}; default: the profile's` });
 
@@ -37,6 +38,19 @@ export const engineSchema = z
       .min(2)
       .optional()
       .meta({ description: "KV blocks of a replica, null block included; default: derived from memory" }),
+    quantization: z
+      .enum(["bfloat16", "fp8", "fp8_block", "nvfp4", "mxfp4", "int8", "int4"])
+      .optional()
+      .meta({ description: "Format of the linear layers' weights; default: the checkpoint's" }),
+    kvCacheDtype: z
+      .enum(["bfloat16", "fp8"])
+      .optional()
+      .meta({ description: "Format of the KV cache; default: bfloat16, whatever the weights are" }),
+    sizingContextTokens: z.int().min(1).optional().meta({
+      description:
+        "Sequence by whose mean memory a token counts where layers keep a window or a state; default: the workload's mean",
+    }),
+    speculative: speculativeSchema.optional(),
     requestOverhead: durationUsSchema
       .optional()
       .meta(fromProfile("API server's time before a request reaches the scheduler")),

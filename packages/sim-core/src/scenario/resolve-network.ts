@@ -8,6 +8,7 @@ import type { Topology, TopologyNode, TopologyRack, UnplacedPool } from "../netw
 import { defaultTopology } from "../network/topology.ts";
 import { atPlace } from "./at-place.ts";
 import type { LoadedScenario } from "./load.ts";
+import { devicesPerRank, parallelLayout } from "./parallelism.ts";
 import type { ScenarioPool } from "./schema.ts";
 import type { Path } from "./source-file.ts";
 import type { topologySchema } from "./topology-schema.ts";
@@ -41,11 +42,12 @@ const hasDevices = ({ placement }: ScenarioPool) => placement?.devices !== undef
 
 function unplacedPool(loaded: LoadedScenario, pool: ScenarioPool, index: number): UnplacedPool {
   const path = ["spec", "pools", index, "accelerator"];
+  const layout = atPlace(loaded, ["spec", "pools", index], () => parallelLayout(pool));
   return {
     name: pool.name,
-    replicas: pool.replicas,
+    replicas: pool.replicas * layout.data,
     accelerator: atPlace(loaded, path, () => acceleratorNamed(pool.accelerator)),
-    devicesPerReplica: pool.tensorParallel,
+    devicesPerReplica: devicesPerRank(layout),
   };
 }
 

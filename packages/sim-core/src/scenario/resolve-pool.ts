@@ -1,12 +1,16 @@
 import { DEFAULT_RESERVE_BYTES, deriveKvBlocks } from "../engine/kv-blocks.ts";
 import type { EngineProfile } from "../engine/profile.ts";
 import { DEFAULT_GPU_MEMORY_UTILIZATION, engineProfile } from "../engine/profiles.ts";
+import { draftModel } from "../engine/step-time/speculative.ts";
 import type { Accelerator } from "../hardware/accelerator.ts";
 import { acceleratorNamed } from "../hardware/catalogue.ts";
 import type { ReplicaHardware } from "../metrics/scope.ts";
-import type { ModelArchitecture } from "../model/architecture.ts";
+import type { KvFormat, ModelArchitecture, WeightFormat } from "../model/architecture.ts";
+import { hasUnlikeCaches } from "../model/kv-cache-size.ts";
+import { inWeightFormat } from "../model/parameters.ts";
 import type { PoolInput } from "../simulate/input.ts";
 import type { ScenarioEngine } from "./engine-schema.ts";
+import { devicesPerRank, type ParallelLayout, parallelLayout } from "./parallelism.ts";
 import type { ScenarioPool } from "./schema.ts";
 import { createStepTime } from "./step-time.ts";
 
@@ -15,38 +19,72 @@ export interface ResolvedPool {
   readonly input: PoolInput;
   readonly hardware: ReplicaHardware & { readonly accelerator: string };
   readonly accelerator: Accelerator;
+  readonly layout: ParallelLayout;
   readonly profile: EngineProfile;
   readonly gpuMemoryUtilization: number;
   readonly reserveBytes: number;
   readonly numGpuBlocks: number;
+  readonly quantization: WeightFormat;
+  readonly kvCacheDtype: KvFormat;
+  /** Only where layers keep a window or a state. */
+  readonly sizingContextTokens?: number;
   /** Of one accelerator. */
   readonly pricePerHourUsd: number;
 }
 
-/** @throws ScenarioError for an unknown accelerator or profile, or a model that does not fit */
-export function resolvePool(pool: ScenarioPool, model: ModelArchitecture): ResolvedPool {
-  const { name, replicas, labels, tensorParallel, engine } = pool;
+/**
+ * @param meanSequenceTokens of the workload, prompt and output
+ * @throws ScenarioError for an unknown accelerator or profile, or a model that does not fit
+ */
+export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSequenceTokens: number): ResolvedPool {
+  const { name, labels, engine } = pool;
+  const layout = parallelLayout(pool);
   const accelerator = acceleratorNamed(pool.accelerator);
+  const model = inWeightFormat(given, engine.quantization ?? given.weightFormat);
+  const kvCacheDtype = engine.kvCacheDtype ?? "bfloat16";
   const maxModelLenTokens = engine.maxModelLen ?? model.maxPositionEmbeddings;
-  const profile = engineProfile(engine.profile, accelerator, maxModelLenTokens, profileOverrides(engine));
-  const gpuMemoryUtilization = engine.gpuMemoryUtilization ?? DEFAULT_GPU_MEMORY_UTILIZATION;
-  const reserveBytes = engine.reserve ?? DEFAULT_RESERVE_BYTES;
+  const profile = engineProfile(engine.profile, accelerator, maxModelLenTokens, {
+    // vLLM 0.19, `ModelConfig.is_prefix_caching_supported`: off for models with states.
+    ...(model.states.length > 0 ? { enablePrefixCaching: false } : {}),
+    ...profileOverrides(engine),
+  });
+  const memory = {
+    gpuMemoryUtilization: engine.gpuMemoryUtilization ?? DEFAULT_GPU_MEMORY_UTILIZATION,
+    reserveBytes: engine.reserve ?? DEFAULT_RESERVE_BYTES,
+    ...(hasUnlikeCaches(model) ? { sizingContextTokens: engine.sizingContextTokens ?? meanSequenceTokens } : {}),
+  };
   const { numGpuBlocks } = deriveKvBlocks({
-    ...{ accelerator, model, tensorParallel, gpuMemoryUtilization, reserveBytes },
+    ...{ accelerator, model, ...memory, ...drafterOf(engine, model) },
+    tensorParallel: layout.tensor,
+    pipelineParallel: layout.pipeline,
+    dataParallel: layout.data,
+    kvFormat: kvCacheDtype,
     blockSizeTokens: profile.blockSizeTokens,
     ...(engine.numGpuBlocks === undefined ? {} : { numGpuBlocks: engine.numGpuBlocks }),
   });
-  const stepTime = createStepTime(pool, { accelerator, model, profile });
+  const stepTime = createStepTime(pool, { accelerator, model, profile, kvFormat: kvCacheDtype });
   const pricePerHourUsd = pool.pricePerHour ?? accelerator.pricePerHourUsd.value;
   return {
-    input: { name, replicas, labels, profile, stepTime, numGpuBlocks },
-    hardware: {
-      accelerator: tensorParallel === 1 ? accelerator.id : `${tensorParallel} × ${accelerator.id}`,
-      pricePerHourUsd: pricePerHourUsd * tensorParallel,
-      idleWatts: accelerator.idleWatts.value * tensorParallel,
-      peakWatts: accelerator.peakWatts.value * tensorParallel,
-    },
-    ...{ accelerator, profile, gpuMemoryUtilization, reserveBytes, numGpuBlocks, pricePerHourUsd },
+    input: { name, replicas: pool.replicas * layout.data, labels, profile, stepTime, numGpuBlocks },
+    hardware: replicaHardware(accelerator, devicesPerRank(layout), pricePerHourUsd),
+    ...{ accelerator, layout, profile, ...memory, numGpuBlocks, pricePerHourUsd },
+    quantization: model.weightFormat,
+    kvCacheDtype,
+  };
+}
+
+function drafterOf({ speculative }: ScenarioEngine, model: ModelArchitecture): { drafter?: ModelArchitecture } {
+  if (speculative === undefined || speculative.method === "ngram") return {};
+  // Embedding and output head are the model's own.
+  return { drafter: { ...draftModel(model, speculative.method), vocabSize: 0 } };
+}
+
+function replicaHardware(accelerator: Accelerator, devices: number, pricePerHourUsd: number): ResolvedPool["hardware"] {
+  return {
+    accelerator: devices === 1 ? accelerator.id : `${devices} × ${accelerator.id}`,
+    pricePerHourUsd: pricePerHourUsd * devices,
+    idleWatts: accelerator.idleWatts.value * devices,
+    peakWatts: accelerator.peakWatts.value * devices,
   };
 }
 

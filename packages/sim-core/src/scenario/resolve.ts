@@ -40,10 +40,11 @@ export interface ResolvedScenario {
  */
 export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): ResolvedScenario {
   const { spec } = loaded.scenario;
+  const meanSequence = meanSequenceTokens(parts.workload);
   const pools = spec.pools.map((pool, index) => {
     const path = ["spec", "pools", index];
     atPlace(loaded, [...path, "accelerator"], () => acceleratorNamed(pool.accelerator));
-    return atPlace(loaded, path, () => resolvePool(pool, parts.model));
+    return atPlace(loaded, path, () => resolvePool(pool, parts.model, meanSequence));
   });
   // Worked out anyway where a topology is given, as it may not fit.
   const network = spec.topology && resolveNetwork(loaded);
@@ -103,24 +104,39 @@ function withSlo(workload: Workload, slo: Scenario["spec"]["workload"]["slo"]): 
   return { ...workload, classes: without };
 }
 
+/** Mean tokens of a sequence at its end, prompt and output, 1 or more. */
+function meanSequenceTokens({ count, promptTokens, outputTokens }: Workload): number {
+  let sum = 0;
+  for (let row = 0; row < count; row++) sum += promptTokens[row]! + outputTokens[row]!;
+  return Math.max(1, Math.round(sum / Math.max(1, count)));
+}
+
 function resolvedDocument({ scenario, written }: LoadedScenario, pools: readonly ResolvedPool[]): object {
   const document = fillDefaults(scenarioJsonSchema(), written, scenario) as {
     spec: { pools: Record<string, unknown>[] };
   };
   const resolved = document.spec.pools.map((pool, index) => {
     const { accelerator, profile, reserveBytes, gpuMemoryUtilization, numGpuBlocks, pricePerHourUsd } = pools[index]!;
+    const { layout, quantization, kvCacheDtype, sizingContextTokens } = pools[index]!;
     const { name: _name, maxModelLenTokens, requestOverheadUs, ...limits } = profile;
+    const { profile: profileName, speculative } = scenario.spec.pools[index]!.engine;
     return {
       ...pool,
       accelerator: accelerator.id,
+      tensorParallel: layout.tensor,
+      parallelism: layout,
       pricePerHour: pricePerHourUsd,
       engine: {
-        profile: scenario.spec.pools[index]!.engine.profile,
+        profile: profileName,
         ...limits,
         maxModelLen: maxModelLenTokens,
         gpuMemoryUtilization,
         reserve: formatBytes(reserveBytes, 4),
         numGpuBlocks,
+        quantization,
+        kvCacheDtype,
+        ...(sizingContextTokens === undefined ? {} : { sizingContextTokens }),
+        ...(speculative === undefined ? {} : { speculative }),
         requestOverhead: formatDurationUs(requestOverheadUs),
       },
     };

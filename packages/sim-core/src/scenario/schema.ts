@@ -1,17 +1,22 @@
 import * as z from "zod";
 import { durationUsSchema } from "../kernel/unit-schemas.ts";
 import { engineSchema, stepTimeSchema } from "./engine-schema.ts";
+import { parallelismSchema } from "./parallelism.ts";
 import { placementSchema, topologySchema } from "./topology-schema.ts";
 import { workloadSchema } from "./workload-schema.ts";
 
 const poolSchema = z
   .strictObject({
     name: z.string().min(1).meta({ description: "Name of the pool; its endpoints are NAME-0, NAME-1, …" }),
-    replicas: z.int().min(1).meta({ description: "Model servers in the pool" }),
+    replicas: z
+      .int()
+      .min(1)
+      .meta({ description: "Model servers in the pool; each data-parallel rank has an endpoint" }),
     accelerator: z
       .string()
       .meta({ description: "Accelerator id, e.g. h100-sxm; `windtunnel explain accelerators` lists them" }),
-    tensorParallel: z.int().min(1).default(1).meta({ description: "Accelerators of one replica" }),
+    tensorParallel: z.int().min(1).default(1).meta({ description: "Short for parallelism: {tensor}" }),
+    parallelism: parallelismSchema.optional(),
     labels: z
       .record(z.string(), z.string())
       .default({})

@@ -11,6 +11,10 @@ const MODELS: [string, number][] = [
   ["deepseek-ai/DeepSeek-V3", 8],
   ["Qwen/Qwen2.5-7B-Instruct", 4],
   ["deepseek-ai/DeepSeek-V2-Lite", 1],
+  ["openai/gpt-oss-120b", 2],
+  ["Qwen/Qwen3.5-35B-A3B", 2],
+  ["deepseek-ai/DeepSeek-V3.2", 8],
+  ["nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", 1],
 ];
 
 const batch = fc.record({

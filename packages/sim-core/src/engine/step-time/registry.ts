@@ -1,13 +1,15 @@
 import { createConstantStepTime } from "./constant.ts";
 import { createLinearStepTime } from "./linear.ts";
 import { createRooflineStepTime } from "./roofline.ts";
+import { createSpeculativeStepTime } from "./speculative.ts";
 import { createTableStepTime } from "./table.ts";
 
-/** Every step-time model by the name that a scenario gives it; the first is the default. */
+/** Every step-time model by name, the default first; `speculative` is the roofline of an engine that speculates. */
 export const STEP_TIME_MODELS = {
   roofline: createRooflineStepTime,
   constant: createConstantStepTime,
   linear: createLinearStepTime,
+  speculative: createSpeculativeStepTime,
   table: createTableStepTime,
 } as const;
 

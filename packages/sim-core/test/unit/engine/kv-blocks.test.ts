@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deriveKvBlocks } from "../../../src/engine/kv-blocks.ts";
+import { draftModel } from "../../../src/engine/step-time/speculative.ts";
 import { acceleratorNamed } from "../../../src/hardware/catalogue.ts";
 import { modelNamed } from "../../../src/model/catalogue.ts";
 
@@ -48,5 +49,53 @@ describe("KV blocks", () => {
     expect(() => deriveKvBlocks({ ...qwen, tensorParallel: 1, accelerator: acceleratorNamed("l4") })).toThrow(
       /Qwen\/Qwen3-32B does not fit 1 x l4: .* weights take 61.02GiB .* 49.\d+GiB too much/,
     );
+  });
+});
+
+describe("KV blocks of parallel layouts, by hand", () => {
+  const usable = 143_771 * 2 ** 20 * 0.9 - 3.4 * 2 ** 30;
+  const on = (model: string, more: object) =>
+    deriveKvBlocks({
+      accelerator: acceleratorNamed("h200"),
+      model: modelNamed(model),
+      tensorParallel: 1,
+      blockSizeTokens: 16,
+      gpuMemoryUtilization: 0.9,
+      ...more,
+    });
+
+  it("a pipeline divides layers, and leaves one of embedding and head on a device", () => {
+    const blocks = on("meta-llama/Llama-3.1-70B", { tensorParallel: 2, pipelineParallel: 4 });
+    // 20 of 80 layers on a stage: 68.45 billion weights in layers, 1.05 in each of embedding and head, the norms.
+    const plain = 2 * 128_256 * 8192 + 161 * 8192;
+    const layers = 70_553_706_496 - plain;
+    expect(blocks.weightBytesPerGpu).toBe((2 * layers) / 8 + plain / 2);
+    expect(blocks.kvBytesPerTokenPerGpu).toBe(327_680 / 8);
+    expect(blocks.numGpuBlocks).toBe(Math.floor((usable - blocks.weightBytesPerGpu) / (16 * 40_960)));
+  });
+  it("data-parallel ranks share the routed experts alone", () => {
+    const one = on("deepseek-ai/DeepSeek-V3", { tensorParallel: 8 });
+    const ranks = on("deepseek-ai/DeepSeek-V3", { tensorParallel: 1, dataParallel: 16 });
+    const routed = 58 * 256 * 3 * 7168 * 2048 * (1 + 4 / 16_384);
+    expect(8 * one.weightBytesPerGpu - ranks.weightBytesPerGpu).toBeCloseTo(routed * (15 / 16), -3);
+    expect(ranks.kvBytesPerTokenPerGpu).toBe(70_272);
+  });
+  it("windows and states weigh as in a sequence of the given length", () => {
+    // 18 layers of 2,048 bytes a token for the whole context, 18 for 128 tokens of 2,048.
+    const gptOss = on("openai/gpt-oss-120b", { sizingContextTokens: 2048 });
+    expect(gptOss.kvBytesPerTokenPerGpu).toBe(36_864 * (1 + 128 / 2048));
+    const qwen = on("Qwen/Qwen3.5-35B-A3B", { sizingContextTokens: 10_000 });
+    expect(qwen.kvBytesPerTokenPerGpu).toBe(20_480 + 64_389_120 / 10_000);
+    expect(on("Qwen/Qwen3.5-35B-A3B", { sizingContextTokens: 1000 }).numGpuBlocks).toBeLessThan(qwen.numGpuBlocks / 2);
+  });
+  it("an FP8 cache holds twice the tokens, and a drafting layer takes its own", () => {
+    const model = "meta-llama/Llama-3.1-8B";
+    const fp8 = on(model, { kvFormat: "fp8" });
+    expect(fp8.kvBytesPerTokenPerGpu).toBe(65_536);
+    const drafter = { ...draftModel(modelNamed(model), "eagle"), vocabSize: 0 };
+    // One layer more: 4,096 bytes a token, 218 million weights and the norms.
+    const drafting = on(model, { drafter });
+    expect(drafting.kvBytesPerTokenPerGpu).toBe(131_072 + 4096);
+    expect(drafting.weightBytesPerGpu - on(model, {}).weightBytesPerGpu).toBe(2 * (218_103_808 + 3 * 4096));
   });
 });

@@ -35,6 +35,27 @@ describe("parameters and KV bytes of the catalogue", () => {
     expect(kvBytesPerTokenPerGpu(model, 1, "bfloat16")).toBe(kvBytes);
   });
 
+  // Billions as the model cards say, all and active: without biases of experts, encoders and draft layers.
+  it.each([
+    ["openai/gpt-oss-120b", 116.8, 5.1, 36_864],
+    ["openai/gpt-oss-20b", 20.9, 3.6, 24_576],
+    ["Qwen/Qwen3.5-122B-A10B", 122, 9, 24_576],
+    ["Qwen/Qwen3.5-397B-A17B", 397, 16.5, 30_720],
+    ["deepseek-ai/DeepSeek-V3.2", 671.9, 37.5, 78_324],
+    ["meta-llama/Llama-4-Maverick-17B-128E-Instruct", 400.7, 16.2, 49_152],
+    ["nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", 31.6, 3.2, 6_144],
+    ["nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8", 120.6, 12.2, 8_192],
+    ["google/gemma-4-26B-A4B", 25.2, 3.8, 20_480],
+    ["MiniMaxAI/MiniMax-M2.5", 229, 10.4, 253_952],
+    ["zai-org/GLM-5", 744, 40.8, 100_152],
+  ])("%s", (id, billions, active, kvBytes) => {
+    const model = modelNamed(id);
+    const parameters = countParameters(model);
+    expect(Math.abs(parameters.total / 1e9 / billions - 1)).toBeLessThan(0.003);
+    expect(Math.abs(parameters.activePerToken / 1e9 / active - 1)).toBeLessThan(0.02);
+    expect(kvBytesPerTokenPerGpu(model, 1, "bfloat16")).toBe(kvBytes);
+  });
+
   it("counts the parameters that a token passes through", () => {
     expect(countParameters(modelNamed("Qwen3-30B-A3B")).activePerToken / 1e9).toBeCloseTo(3.03, 1);
     expect(countParameters(modelNamed("DeepSeek-V3")).activePerToken / 1e9).toBeCloseTo(36.6, 0);
