@@ -57,6 +57,10 @@ export interface Engine {
   enqueue(slot: number): void;
   /** The load that the engine's `KvConnector` started has ended: the request can be scheduled again. */
   loaded(slot: number, nowUs: number): void;
+  /** That load was given up: only the request's first `computedTokens` are there, the others it computes. */
+  loadFailed(slot: number, computedTokens: number, nowUs: number): void;
+  /** What the engine's `KvConnector` answers for a waiting request is another from now on. */
+  reconsider(nowUs: number): void;
   /** The blocks of an ended request, held for its engine's `KvConnector`, are free from now on. */
   releaseHeld(slot: number, nowUs: number): void;
   /** Does what `nextKey` says. `mayStart` = nothing else can happen at this very time before the next step starts. */

@@ -9,7 +9,8 @@
 export interface KvConnector {
   /**
    * Tokens that can be loaded beyond the `computedTokens` that the engine's own cache has: a multiple of the block size,
-   * or up to the end of the prompt. 0 = compute here. Asked each time the request could be admitted, until it is.
+   * or up to the end of the prompt. 0 = compute here. Asked each time the request could be admitted, until it is;
+   * of a request that waits the answer changes only with `Engine.reconsider`.
    *
    * A preempted request computes anew, unlike vLLM's, without asking: who is loading cannot be preempted, and two that
    * load again and again could keep each other from ever going on.

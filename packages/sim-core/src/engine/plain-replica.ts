@@ -119,6 +119,16 @@ export class PlainReplica implements Engine {
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, request);
   }
 
+  loadFailed(slot: number, computedTokens: number, nowUs: number): void {
+    this.#loading.get(slot)!.computedTokens = computedTokens;
+    this.loaded(slot, nowUs);
+  }
+
+  reconsider(nowUs: number): void {
+    const head = this.#waiting[0];
+    if (!this.#busy && head !== undefined && head.readyUs <= nowUs) this.nextKey = eventKey(nowUs, Phase.stepStart);
+  }
+
   releaseHeld(slot: number, nowUs: number): void {
     this.#cache.release(this.#held.get(slot)!.holding);
     this.#held.delete(slot);
@@ -126,8 +136,7 @@ export class PlainReplica implements Engine {
     for (const gauges of [this.#gauges, this.#settled?.gauges]) {
       if (gauges !== undefined) gauges.freeBlocks = this.#cache.freeBlocks;
     }
-    const head = this.#waiting[0];
-    if (head !== undefined && head.readyUs <= nowUs) this.nextKey = eventKey(nowUs, Phase.stepStart);
+    this.reconsider(nowUs);
   }
 
   #addWaiting(request: PlainRequest): void {

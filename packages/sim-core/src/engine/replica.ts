@@ -244,6 +244,16 @@ export class Replica implements Engine {
     this.#wake(nowUs);
   }
 
+  loadFailed(slot: number, computedTokens: number, nowUs: number): void {
+    this.#requests.computedTokens[slot] = computedTokens;
+    this.loaded(slot, nowUs);
+  }
+
+  reconsider(nowUs: number): void {
+    const head = this.#waiting.first;
+    if (head !== NONE && this.#requests.readyUs[head]! <= nowUs) this.#wake(nowUs);
+  }
+
   releaseHeld(slot: number, nowUs: number): void {
     if (this.#mode === Mode.stretch) this.#comeTo(nowUs);
     this.#cache.release(slot, this.#requests.computedTokens[slot]!, false);
@@ -251,8 +261,7 @@ export class Replica implements Engine {
     // Nothing else will bring the gauges up to date.
     this.#gaugeFreeBlocks = this.#cache.freeBlocks;
     this.#settledFreeBlocks = this.#cache.freeBlocks;
-    const head = this.#waiting.first;
-    if (head !== NONE && this.#requests.readyUs[head]! <= nowUs) this.nextKey = eventKey(nowUs, Phase.stepStart);
+    this.reconsider(nowUs);
   }
 
   /**

@@ -22,6 +22,8 @@ const Stage = {
   held: 3,
   /** Its blocks are where they are used. */
   moved: 4,
+  /** It may still be computed, and nobody waits for it. */
+  abandoned: 5,
 } as const;
 
 /** What the flow of legs needs of the simulation that it is part of. */
@@ -37,7 +39,11 @@ export interface LegHost {
   requestOverheadUs(replica: number): number;
   enqueue(replica: number, slot: number): void;
   loaded(replica: number, slot: number): void;
+  loadFailed(replica: number, slot: number, computedTokens: number): void;
   releaseHeld(replica: number, slot: number): void;
+  reconsider(replica: number): void;
+  /** The replica has computed a prompt for another. */
+  promptFinished(replica: number): void;
   /** The replica has begun to compute the row's prompt. */
   promptScheduled(replica: number, row: number, cachedTokens: number): void;
   /** A request goes to the replica where it is decoded. */
@@ -114,8 +120,7 @@ export class Disaggregation {
     } else if (this.#legs.firstTimeUs <= nowUs) {
       this.#endLeg(this.#legs.pop());
     } else {
-      const row = this.#holds.pop();
-      if (this.#stage[row] === Stage.held && this.#decodeSlot[row] === NONE) this.#giveUp(row);
+      this.#timeOut(this.#holds.pop());
       this.#forgetMoved();
     }
   }
@@ -132,6 +137,7 @@ export class Disaggregation {
   // --- legs -------------------------------------------------------------------------------------------------------
 
   #endLeg(row: number): void {
+    if (this.#stage[row] === Stage.abandoned) return;
     if (this.#stage[row] !== Stage.called) {
       this.#host.enqueueDecode(row, this.#ticket[row]!);
     } else if (this.#fails(row, this.#failures[row]!)) {
@@ -179,8 +185,13 @@ export class Disaggregation {
 
   #prefillFinished(row: number): void {
     const { nowUs } = this.#host;
-    this.#stage[row] = Stage.held;
+    this.#host.promptFinished(this.#columns.prefillReplica[row]!);
     this.#columns.prefillFinishUs[row] = nowUs;
+    if (this.#stage[row] === Stage.abandoned) {
+      this.#forgetPrefill(row);
+      return;
+    }
+    this.#stage[row] = Stage.held;
     if (this.#input.transfer === "pull") this.#legs.push(nowUs + this.#input.sidecarLegUs, row);
     else if (this.#decodeSlot[row] !== NONE) this.#sendLast(row);
     this.#forgetMoved();
@@ -192,16 +203,31 @@ export class Disaggregation {
     while (this.#holds.size > 0 && this.#stage[this.#holds.firstRow] === Stage.moved) this.#holds.pop();
   }
 
-  /** Nobody has come for the row's blocks: they are free, and whoever decodes it computes the prompt. */
-  #giveUp(row: number): void {
-    this.#stage[row] = Stage.own;
-    this.#columns.holdTimeouts[row] = 1;
-    this.#releasePrefill(row);
+  /** One of the two pods has waited for too long for the other: whoever decodes computes the prompt. */
+  #timeOut(row: number): void {
+    const stage = this.#stage[row]!;
+    const replica = this.#host.columns.replica[row]!;
+    const slot = this.#decodeSlot[row]!;
+    if (stage === Stage.held && slot === NONE) {
+      this.#stage[row] = Stage.own;
+      this.#columns.holdTimeouts[row] = 1;
+      this.#releasePrefill(row);
+      this.#host.reconsider(replica);
+    } else if ((stage === Stage.called || stage === Stage.prefilling) && slot !== NONE) {
+      this.#stage[row] = Stage.abandoned;
+      this.#columns.holdTimeouts[row] = 1;
+      this.#decodeSlot[row] = NONE;
+      this.#host.loadFailed(replica, slot, this.#columns.decodeCachedTokens[row]!);
+    }
   }
 
   #releasePrefill(row: number): void {
+    this.#host.releaseHeld(this.#columns.prefillReplica[row]!, this.#prefillSlot[row]!);
+    this.#forgetPrefill(row);
+  }
+
+  #forgetPrefill(row: number): void {
     const slot = this.#prefillSlot[row]!;
-    this.#host.releaseHeld(this.#columns.prefillReplica[row]!, slot);
     this.#isPrefill[slot] = 0;
     this.#prefillSlot[row] = NONE;
     this.#host.requests.release(slot);
@@ -216,8 +242,13 @@ export class Disaggregation {
     const bytes = (this.#host.columns.promptTokens[row]! - fromTokens) * this.#input.kvBytesPerToken;
     this.#columns.transferredBytes[row] = bytes;
     const stage = this.#stage[row];
-    if (stage === Stage.held) this.#send(row, bytes, 0);
-    else if (stage === Stage.prefilling && !Number.isNaN(this.#host.columns.scheduledUs[row]!)) this.#sendFirst(row);
+    if (stage === Stage.held) {
+      this.#send(row, bytes, 0);
+      return;
+    }
+    // It waits for its prefill, with blocks that the prefill may need where pods do both for one another.
+    this.#holds.push(this.#host.nowUs + this.#input.holdTimeoutUs, row);
+    if (stage === Stage.prefilling && !Number.isNaN(this.#host.columns.scheduledUs[row]!)) this.#sendFirst(row);
   }
 
   /** All layers but the last go while the prompt is computed. */
@@ -262,11 +293,12 @@ export class Disaggregation {
       matchedTokens: (slot, computedTokens) => {
         const row = requests.row[slot]!;
         const stage = this.#stage[row]!;
-        if (this.#isPrefill[slot] === 1 || stage === Stage.own || stage === Stage.moved) return 0;
+        const comes = stage === Stage.called || stage === Stage.prefilling || stage === Stage.held;
+        if (this.#isPrefill[slot] === 1 || !comes) return 0;
         return requests.promptTokens[slot]! - computedTokens;
       },
       startLoad: (slot, fromTokens) => this.#takeOver(requests.row[slot]!, slot, fromTokens),
-      holdsBlocks: (slot) => this.#isPrefill[slot] === 1,
+      holdsBlocks: (slot) => this.#isPrefill[slot] === 1 && this.#stage[requests.row[slot]!] !== Stage.abandoned,
     };
   }
 

@@ -48,7 +48,7 @@ export interface DisaggregationColumns {
   readonly decodeScheduledUs: Float64Array;
   /** Calls of its prefill pod that failed. */
   readonly prefillFailures: Uint8Array;
-  /** 1 where the prefill pod gave its blocks up before they were fetched. */
+  /** 1 where the prefill pod held its blocks for too long, or the decode pod waited for them for too long. */
   readonly holdTimeouts: Uint8Array;
 }
 

@@ -292,8 +292,12 @@ class Simulation implements EngineListener {
       releaseHeld: (replica, slot) => {
         this.#scraper?.keep(replica, this.#nowUs);
         change(replica, (engine) => engine.releaseHeld(slot, this.#nowUs));
+      },
+      promptFinished: (replica) => {
         this.#prefilled![replica]!++;
       },
+      loadFailed: (replica, slot, tokens) => change(replica, (engine) => engine.loadFailed(slot, tokens, this.#nowUs)),
+      reconsider: (replica) => change(replica, (engine) => engine.reconsider(this.#nowUs)),
       promptScheduled: (replica, row, cachedTokens) => this.#promptScheduled(replica, row, cachedTokens),
       enqueueDecode: (row, ticket) => this.#enqueue(row, this.#columns.replica[row]!, ticket),
     };
