@@ -115,6 +115,8 @@ export class Exchange {
   }
 
   #onRequestBody(message: ProcessingRequest, { body = NO_BYTES, endOfStream }: HttpBody): void {
+    // Some releases of Envoy say twice that a body has ended (envoyproxy/envoy issue 46237).
+    if (this.#whole && endOfStream === true && body.length === 0) return;
     if (this.#headers === undefined || this.#whole) throw new ProtocolViolation("a request body out of turn");
     // The gateway has replied itself: what is left of the request goes nowhere.
     if (this.#response !== undefined) return;
