@@ -11,6 +11,9 @@ const INPUT_ERRORS = new Set([
   "PoolError",
   "TlsError",
   "RecordingError",
+  "TokenizerError",
+  "TracingError",
+  "EnvoyUnavailable",
 ]);
 
 /** Says what went wrong on stderr and which exit code that is. */

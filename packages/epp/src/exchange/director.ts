@@ -1,17 +1,14 @@
 import type { RandomSource } from "@windtunnel/router-policies";
-import type { ArrivedRequest } from "../host/arrived-request.ts";
 import type { Flight } from "../host/flight.ts";
 import type { LiveRouter } from "../host/live-router.ts";
-import type { ParsedRequest, Parser } from "../parsers/parser.ts";
+import type { Parser } from "../parsers/parser.ts";
 import { parserFor } from "../parsers/parser-for.ts";
 import { withModel } from "../parsers/with-model.ts";
 import type { PoolState } from "../pool/pool-state.ts";
 import type { PromptTokens, Tokenizer } from "../tokens/prompt-tokens.ts";
+import { DirectedRequest, type Incoming, NO_TOKENS } from "./directed-request.ts";
 import { rewriteTarget } from "./model-rewrite.ts";
 import { RequestError, RouterRefusal } from "./request-error.ts";
-import type { RequestHeaders } from "./request-headers.ts";
-
-const DEFAULT_FLOW = "default-flow";
 
 /** A request that the director has routed. It outlives the response's last chunk, so it keeps no content. */
 export interface Routed {
@@ -25,13 +22,6 @@ export interface Routed {
 export interface RoutedBody {
   readonly routed: Routed;
   readonly body: Uint8Array;
-}
-
-export interface Incoming {
-  readonly id: string;
-  readonly headers: RequestHeaders;
-  readonly subset: readonly string[] | undefined;
-  readonly receivedAtUs: number;
 }
 
 export interface DirectorParts {
@@ -70,11 +60,11 @@ export class Director {
     const sent = targetModel === parsed.model ? body : withModel(parsed, body, targetModel);
     const tokens = this.#parts.tokenizer.tokens(parsed, targetModel, sent);
     const decide = (ready: PromptTokens): RoutedBody => {
-      const prompt = { tokens: ready };
-      const request = this.#request(incoming, parsed, targetModel, prompt, body.length);
+      const priority = this.#parts.pool.priorityOf(headers.control("objective"));
+      const found = { parsed, targetModel, tokens: ready, bodyBytes: body.length, priority };
+      const request = new DirectedRequest(incoming, found);
       const flight = this.#flight(this.#parts.live.arrived(request));
-      // The flight lasts as long as the response; the prompt need not.
-      prompt.tokens = NO_TOKENS;
+      request.forgetPrompt();
       return { routed: { flight, parser, skipResponse: parsed.skipResponse }, body: sent };
     };
     if (!(tokens instanceof Promise)) return decide(tokens);
@@ -83,7 +73,9 @@ export class Director {
 
   /** Routes a request without a body. @throws RequestError */
   directWithoutBody(incoming: Incoming): Routed {
-    const request = this.#request(incoming, undefined, "", { tokens: NO_TOKENS }, 0);
+    const priority = this.#parts.pool.priorityOf(incoming.headers.control("objective"));
+    const found = { parsed: undefined, targetModel: "", tokens: NO_TOKENS, bodyBytes: 0, priority };
+    const request = new DirectedRequest(incoming, found);
     const flight = this.#flight(this.#parts.live.arrivedWithoutBody(request));
     return { flight, parser: undefined, skipResponse: false };
   }
@@ -96,55 +88,9 @@ export class Director {
     return target;
   }
 
-  #request(
-    incoming: Incoming,
-    parsed: ParsedRequest | undefined,
-    targetModel: string,
-    prompt: { tokens: PromptTokens },
-    bodyBytes: number,
-  ): ArrivedRequest {
-    const { promptTokens, promptCount } = prompt.tokens;
-    const { id, headers, subset, receivedAtUs } = incoming;
-    const objective = headers.control("objective");
-    const ttftSloMs = headers.controlNumber("ttftSloMs");
-    const tpotSloMs = headers.controlNumber("tpotSloMs");
-    return {
-      id,
-      path: headers.path,
-      model: parsed?.model ?? "",
-      targetModel,
-      streaming: parsed?.stream ?? false,
-      bodyBytes,
-      promptTokens,
-      promptCount,
-      priority: this.#parts.pool.priorityOf(objective),
-      fairnessId: headers.control("fairnessId") || DEFAULT_FLOW,
-      receivedAtUs,
-      ...(parsed?.maxOutputTokens === undefined ? {} : { maxOutputTokens: parsed.maxOutputTokens }),
-      ...(objective === undefined ? {} : { objective }),
-      ...(ttftSloMs === undefined ? {} : { ttftSloMs }),
-      ...(tpotSloMs === undefined ? {} : { tpotSloMs }),
-      ...(subset === undefined ? {} : { subset }),
-      ...(headers.onlyIfCached ? { onlyIfCached: true } : {}),
-      ...(promptTokens > 0 && hasMultimodal(parsed) ? { hasMultimodal: true } : {}),
-      header: (name) => headers.get(name),
-      promptKeys: (blockSizeTokens, withPartialBlock, index = 0) =>
-        prompt.tokens.keys(blockSizeTokens, withPartialBlock, index),
-    };
-  }
-
   #flight(answer: ReturnType<LiveRouter["arrived"]>): Flight {
     if ("flight" in answer) return answer.flight;
     const { status, message, reason } = answer.refusal;
     throw new RouterRefusal(status, message, reason);
   }
 }
-
-/** Whether a prompt has more than text. */
-function hasMultimodal(parsed: ParsedRequest | undefined): boolean {
-  const prompts = parsed?.prompt?.prompts ?? [];
-  return prompts.some((one) => !(one instanceof Uint32Array) && one.some(({ kind }) => kind !== "text"));
-}
-
-const NO_KEYS = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };
-const NO_TOKENS: PromptTokens = { promptTokens: 0, promptCount: 0, keys: () => NO_KEYS };

@@ -4,6 +4,8 @@ import { type EppOptions, OptionsError } from "./options.ts";
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program listens there",
   EADDRNOTAVAIL: "this machine has no such address",
+  ENOTFOUND: "no such address",
+  EAI_AGAIN: "no such address",
   EACCES: "this user may not listen there",
 };
 

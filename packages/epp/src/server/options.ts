@@ -1,11 +1,13 @@
 import { parseArgs } from "node:util";
 import { durationUs, nearestMatch, quantity } from "@windtunnel/router-policies";
-import { EPP_FLAGS, type EppFlag, type FlagKind } from "./flags.ts";
+import { EPP_FLAGS, type EppFlag, type FlagKind, INEFFECTIVE_FLAGS, type IneffectiveFlag } from "./flags.ts";
 
 /** The command line, or what it leads to, is wrong: one line. */
 export class OptionsError extends Error {
   override readonly name = "OptionsError";
 }
+
+const READ_FLAGS = [...EPP_FLAGS, ...INEFFECTIVE_FLAGS];
 
 interface FlagValues {
   text: string;
@@ -18,10 +20,16 @@ interface FlagValues {
 
 /** Values by flag, unset ones absent; durations in microseconds. */
 export class EppOptions {
+  /** Flags that were given and do nothing. */
+  readonly ineffective: readonly IneffectiveFlag[];
   readonly #values: ReadonlyMap<string, FlagValues[FlagKind] | readonly string[]>;
 
-  constructor(values: ReadonlyMap<string, FlagValues[FlagKind] | readonly string[]>) {
+  constructor(
+    values: ReadonlyMap<string, FlagValues[FlagKind] | readonly string[]>,
+    ineffective: readonly IneffectiveFlag[],
+  ) {
     this.#values = values;
+    this.ineffective = ineffective;
   }
 
   text(name: string): string | undefined {
@@ -62,7 +70,8 @@ export function eppOptions(
     if (flag.repeated) values.set(flag.name, texts);
     else if (texts.length > 0) values.set(flag.name, flagValue(flag, texts.at(-1)!));
   }
-  return check(new EppOptions(values));
+  const ineffective = INEFFECTIVE_FLAGS.filter(({ name }) => given.has(name));
+  return check(new EppOptions(values, ineffective));
 }
 
 function defaultsOf(flag: EppFlag, environment: Readonly<Record<string, string | undefined>>): string[] {
@@ -73,18 +82,18 @@ function defaultsOf(flag: EppFlag, environment: Readonly<Record<string, string |
 
 /** Go's flags take a boolean as `--flag` or `--flag=false`. */
 function withBooleanValues(args: readonly string[]): string[] {
-  const booleans = new Set(EPP_FLAGS.filter(({ kind }) => kind === "boolean").map(({ name }) => `--${name}`));
+  const booleans = new Set(READ_FLAGS.filter(({ kind }) => kind === "boolean").map(({ name }) => `--${name}`));
   return args.map((argument) => {
     // Go takes one dash or two.
-    const long = /^-[a-z][a-z-]+/.test(argument) ? `-${argument}` : argument;
+    const long = /^-[a-z][a-z-]*(=|$)/.test(argument) ? `-${argument}` : argument;
     return booleans.has(long) ? `${long}=true` : long;
   });
 }
 
 function parse(args: string[]): Map<string, string[]> {
   const options = Object.fromEntries(
-    EPP_FLAGS.map(({ name }) => [name, { type: "string", multiple: true, ...(name === "v" ? { short: "v" } : {}) }]),
-  ) as Record<string, { type: "string"; multiple: true }>;
+    READ_FLAGS.map(({ name }) => [name, { type: "string" as const, multiple: true as const }]),
+  );
   const known = args.map((argument) => checkKnown(argument));
   try {
     const { values } = parseArgs({ args: known, options, strict: true, allowPositionals: false });
@@ -98,15 +107,15 @@ function parse(args: string[]): Map<string, string[]> {
 
 function checkKnown(argument: string): string {
   const name = /^--([^=]+)/.exec(argument)?.[1];
-  if (name === undefined || EPP_FLAGS.some((flag) => flag.name === name)) return argument;
+  if (name === undefined || READ_FLAGS.some((flag) => flag.name === name)) return argument;
   const near = nearestMatch(
     name,
-    EPP_FLAGS.map((flag) => flag.name),
+    READ_FLAGS.map((flag) => flag.name),
   );
   throw new OptionsError(`unknown flag --${name}${near === undefined ? "" : ` (did you mean --${near}?)`}`);
 }
 
-function flagValue({ name, kind }: EppFlag, text: string): FlagValues[FlagKind] {
+function flagValue({ name, kind, minimum = 0 }: EppFlag, text: string): FlagValues[FlagKind] {
   const wrong = (allowed: string) => new OptionsError(`--${name}: "${text}" is not ${allowed}`);
   if (kind === "text") return text;
   if (kind === "list")
@@ -121,8 +130,11 @@ function flagValue({ name, kind }: EppFlag, text: string): FlagValues[FlagKind] 
     throw wrong("true or false");
   }
   const number = kind === "duration" ? durationUs(text) : kind === "bytes" ? bytes(text) : integer(text);
-  if (number !== undefined && number >= 0) return number;
-  throw wrong({ duration: "a duration such as 50ms", bytes: "a size such as 4MiB", integer: "a whole number" }[kind]);
+  if (number !== undefined && number >= minimum) return number;
+  const allowed = { duration: "a duration such as 50ms", bytes: "a size such as 4MiB", integer: "a whole number" }[
+    kind
+  ];
+  throw wrong(minimum > 0 && number !== undefined ? `${allowed}, ${minimum} or more` : allowed);
 }
 
 /** `4Mi`, `10MiB`, `25MB` or a number of bytes. */

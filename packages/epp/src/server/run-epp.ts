@@ -1,10 +1,10 @@
 import { eppDemo } from "../demo/demo.ts";
 import { createLog } from "../operations/log.ts";
 import { startEpp } from "./epp.ts";
-import { EPP_FLAGS } from "./flags.ts";
+import { type EppFlag, FLAG_SECTIONS, INEFFECTIVE_FLAGS } from "./flags.ts";
 import { eppOptions } from "./options.ts";
 
-const HELP_COLUMN = 46;
+const HELP_COLUMN = 40;
 const EXIT = { pass: 0, requestsLost: 1, interrupted: 130 } as const;
 
 /** What `windtunnel epp` needs of its process. */
@@ -31,6 +31,7 @@ export async function runEpp(args: readonly string[], terminal: EppTerminal): Pr
   }
   const options = eppOptions(args, terminal.env);
   const log = createLog({ verbosity: options.number("v"), write: (line) => terminal.err(line) });
+  for (const { name, why } of options.ineffective) log.info({ detail: why }, `--${name} has no effect here`);
   const epp = await startEpp(options, log);
   const { grpcPort, healthPort, metricsPort, debugPort } = epp;
   log.info({ grpcPort, healthPort, metricsPort, debugPort, endpoints: epp.live.endpoints.length }, "serving");
@@ -57,12 +58,26 @@ function signalled(): Promise<void> {
 
 /** Text of `windtunnel epp --help`. */
 function eppHelp(): string {
-  const lines = EPP_FLAGS.filter(({ ignored }) => !ignored).map(({ name, kind, help, default: fallback }) => {
-    const flag = `  --${name}${kind === "boolean" ? "" : ` <${kind}>`}`;
-    const note = fallback === undefined || fallback === "false" ? "" : ` (default ${fallback})`;
-    return `${flag.padEnd(HELP_COLUMN)} ${help}${note}`;
-  });
-  const usage = "Usage: windtunnel epp [flags]\n       windtunnel epp demo\n";
-  const what = "Runs the Endpoint Picker: flags and ports as llm-d's. demo tries it on loopback, with a real Envoy.\n";
-  return `${usage}\n${what}\n${lines.join("\n")}\n`;
+  const sections = FLAG_SECTIONS.map(({ title, flags }) => `${title}\n${flags.map(helpLine).join("\n")}\n`);
+  return `Usage: windtunnel epp [flags]
+       windtunnel epp demo
+
+Serves as the Endpoint Picker of a Gateway API Inference Extension gateway until SIGTERM. Flags, ports and defaults are
+those of llm-d's (+ marks what llm-d does not have). demo tries it on loopback: a real Envoy, three fake vLLM servers.
+
+${sections.join("\n")}
+Read and without effect: ${INEFFECTIVE_FLAGS.map(({ name }) => `--${name}`).join(", ")}.
+
+Exit codes: 0 ended with every request answered (or demo, help), 1 requests were given up at the end, or a crash,
+2 bad usage or input, 130 ended by a second signal.
+
+Without Kubernetes or TLS, with two model servers:
+  windtunnel epp --secure-serving=false --endpoint a=10.0.0.1:8000 --endpoint b=10.0.0.2:8000
+`;
+}
+
+function helpLine({ name, kind, value = kind, help, ours, default: fallback }: EppFlag): string {
+  const flag = `${ours ? "+" : " "} --${name}${kind === "boolean" ? "" : ` <${value}>`}`;
+  const note = fallback === undefined || fallback === "false" ? "" : ` (default ${fallback})`;
+  return `${flag.padEnd(HELP_COLUMN)} ${help}${note}`;
 }

@@ -4,6 +4,11 @@ import type { ParsedRequest, PromptPart } from "../parsers/parser.ts";
 import type { PromptTokens, Tokenizer } from "./prompt-tokens.ts";
 import type { TokenMaker } from "./request-tokens.ts";
 
+/** A `tokenizer.json` that cannot be used. */
+class TokenizerError extends Error {
+  override readonly name = "TokenizerError";
+}
+
 /** What is used of `@huggingface/tokenizers`. */
 interface Encoder {
   encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly ids: readonly number[] };
@@ -67,7 +72,8 @@ async function load(file: string): Promise<Encoder> {
     const beside = await readJson(path.join(path.dirname(file), "tokenizer_config.json")).catch(() => ({}));
     return new Loaded(model, beside);
   } catch (error) {
-    throw new Error(`--tokenizer-file ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new TokenizerError(`--tokenizer-file ${file}: ${code === undefined ? message : `cannot be read (${code})`}`);
   }
 }
 
