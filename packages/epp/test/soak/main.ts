@@ -1,6 +1,6 @@
 // `npm run soak:epp`: half an hour of requests through a real Envoy and two Endpoint Pickers of which one after the other is
 // drained and replaced, while endpoints come and go. Nothing may be lost, no request may go to an endpoint that is gone,
-// and memory must stay flat. `--minutes N`, `--rate N` requests a second.
+// and memory must stay flat. `--minutes N`, `--rate N` requests a second, `--bundle FILE` runs a built command.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -21,7 +21,11 @@ const REPLACEMENTS = 2;
 const DRAIN = ["--drain-timeout", "3s"];
 
 const { values: options } = parseArgs({
-  options: { minutes: { type: "string", default: "30" }, rate: { type: "string", default: "500" } },
+  options: {
+    minutes: { type: "string", default: "30" },
+    rate: { type: "string", default: "500" },
+    bundle: { type: "string" },
+  },
 });
 const endAt = performance.now() + Number(options.minutes) * 60_000;
 const isOver = (): boolean => performance.now() >= endAt;
@@ -38,7 +42,7 @@ try {
 const loopback = await Loopback.start(SERVERS);
 try {
   const epps: RunningEpp[] = [];
-  for (let index = 0; index < 2; index++) epps.push(await loopback.epp(ourEpp(), { flags: DRAIN }));
+  for (let index = 0; index < 2; index++) epps.push(await loopback.epp(ourEpp(options.bundle), { flags: DRAIN }));
   const addresses = epps.map(({ grpcPort, healthPort }) => ({ port: grpcPort, healthPort }));
   const gateway = await loopback.envoy({ binary, epps: addresses });
   await eventually("Envoy knows of both Endpoint Pickers", async () => {
@@ -103,7 +107,7 @@ async function replaceInTurn(epps: RunningEpp[]): Promise<void> {
     const code = await old.program.stop("SIGTERM", 30_000);
     if (code !== 0) throw new Error(`a drained Endpoint Picker ended with ${code}: ${old.program.output.slice(-500)}`);
     const { grpcPort, healthPort } = old;
-    epps[turn] = await loopback.epp(ourEpp(), { flags: DRAIN, grpcPort, healthPort });
+    epps[turn] = await loopback.epp(ourEpp(options.bundle), { flags: DRAIN, grpcPort, healthPort });
     process.stderr.write(`replaced Endpoint Picker ${turn + 1}\n`);
   }
 }
