@@ -20,7 +20,7 @@ interface MetricBase {
 export interface LatencyMetric extends MetricBase {
   readonly kind: "latency";
   /** Field of `latency` in a summary. */
-  readonly field: "ttft" | "tpot" | "ntpot" | "e2e" | "queueTime";
+  readonly field: "ttft" | "tpot" | "ntpot" | "e2e" | "queueTime" | "remotePrefill" | "kvTransfer";
   /** Microseconds of one row; NaN when the row has none. */
   readonly valueUs: (requests: RequestColumns, row: number) => number;
 }
@@ -142,6 +142,36 @@ const LATENCIES: readonly LatencyMetric[] = [
       "From arrival at the router to the start of the first engine step that computes the request: router, API server and engine queue together.",
     noData: "no request was scheduled",
     valueUs: (r, i) => r.scheduledUs[i]! - r.arrivalUs[i]!,
+  },
+];
+
+const DISAGGREGATED: readonly LatencyMetric[] = [
+  {
+    kind: "latency",
+    name: "remote-prefill",
+    field: "remotePrefill",
+    title: "Remote prefill",
+    unit: "s",
+    better: "lower",
+    formula: "prefillFinish − arrival",
+    description:
+      "Of requests that one pod prefills for another: from arrival at the router to the end of the prefill, sidecar and queue of the prefill pod included. Absent where no pod prefills for another.",
+    noData: "no request was prefilled on another pod",
+    valueUs: (r, i) => (r.disaggregation?.prefillFinishUs[i] ?? Number.NaN) - r.arrivalUs[i]!,
+  },
+  {
+    kind: "latency",
+    name: "kv-transfer",
+    field: "kvTransfer",
+    title: "KV transfer",
+    unit: "s",
+    better: "lower",
+    formula: "transferEnd − transferStart",
+    description:
+      "Of requests that one pod prefills for another: from the decode pod's having taken blocks to the KV cache being in them. The wait for room before it is not part of it. Absent where no pod prefills for another.",
+    noData: "no KV cache was moved",
+    valueUs: (r, i) =>
+      (r.disaggregation?.transferEndUs[i] ?? Number.NaN) - (r.disaggregation?.transferStartUs[i] ?? Number.NaN),
   },
 ];
 
@@ -317,10 +347,12 @@ const HARDWARE: readonly ScalarMetric[] = [
 ];
 
 /** Every metric, once: the summary, `windtunnel explain metric` and the documentation read this. */
-export const METRICS: readonly MetricDefinition[] = [...LATENCIES, ITL, ...THROUGHPUTS, ...HARDWARE];
+export const METRICS: readonly MetricDefinition[] = [...LATENCIES, ...DISAGGREGATED, ITL, ...THROUGHPUTS, ...HARDWARE];
 
 /** Metrics that are one duration per request. */
 export const LATENCY_METRICS = LATENCIES;
+/** The same, of the legs of requests that one pod prefills for another. */
+export const LEG_METRICS = DISAGGREGATED;
 /** Metrics that are one number for any set of requests. */
 export const REQUEST_SCALARS = THROUGHPUTS;
 /** Metrics that are one number for a set of replicas. */

@@ -75,8 +75,26 @@ export const runSummarySchema = z
     spanSeconds: z.number().meta({ description: "First arrival to last finish, simulated time" }),
     fleet: z.strictObject({
       ...requestBlock,
-      latency: requestBlock.latency.extend({ itl: distribution }),
+      latency: requestBlock.latency.extend({
+        itl: distribution,
+        remotePrefill: distribution.optional().meta({ description: "Only where pods may prefill for others" }),
+        kvTransfer: distribution.optional().meta({ description: "Only where pods may prefill for others" }),
+      }),
       ...hardwareBlock,
+      disaggregation: z
+        .strictObject({
+          prefilledElsewhere: z.number().int().meta({ description: "Requests whose KV cache came from another pod" }),
+          transferredBytes: z.number().meta({ description: "KV cache that was moved between pods" }),
+          prefillFailures: z.number().int().meta({ description: "Calls of prefill pods that failed" }),
+          holdTimeouts: z
+            .number()
+            .int()
+            .meta({
+              description: "Requests of which one pod waited for too long for the other; decode prefilled them",
+            }),
+        })
+        .optional()
+        .meta({ description: "Only where pods may prefill for others" }),
     }),
     pools: z.array(z.strictObject({ name: z.string(), accelerator: z.string(), ...requestBlock, ...hardwareBlock })),
     classes: z.array(z.strictObject({ name: z.string(), ...requestBlock })),

@@ -2,7 +2,7 @@ import type { SimulationInput } from "../simulate/input.ts";
 import type { RequestColumns, SimulationResult } from "../simulate/result.ts";
 import type { WorkloadClass } from "../workload/workload.ts";
 import type { LatencyMetric, ScalarField, ScalarMetric } from "./definitions.ts";
-import { GAP_METRIC, HARDWARE_SCALARS, LATENCY_METRICS, REQUEST_SCALARS } from "./definitions.ts";
+import { GAP_METRIC, HARDWARE_SCALARS, LATENCY_METRICS, LEG_METRICS, REQUEST_SCALARS } from "./definitions.ts";
 import type { Distribution } from "./distribution.ts";
 import { distributionOf, distributionOfHistogram } from "./distribution.ts";
 import type { ClassSummary, FleetSummary, PoolSummary, RunSummary } from "./run-summary.ts";
@@ -46,7 +46,11 @@ export function summarise(facts: RunFacts, result: SimulationResult): RunSummary
     partial: result.stopped,
     inputs: facts.inputs.map(({ path, sha256 }) => ({ path, sha256 })),
     spanSeconds: span / 1e6,
-    fleet: withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet) satisfies FleetSummary,
+    fleet: withLegs(
+      withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet),
+      result.requests,
+      scratch,
+    ),
     pools: facts.input.pools.map((pool, index): PoolSummary => {
       const block = single
         ? { ...fleetBlock, missing: { ...fleetBlock.missing } }
@@ -66,6 +70,32 @@ export function summarise(facts: RunFacts, result: SimulationResult): RunSummary
         ...requestBlock(result.requests, classes[index]!, (row) => (classOf?.[row] ?? 0) === index, scratch),
       }),
     ),
+  };
+}
+
+/** With what only a fleet has whose pods may prefill for one another. */
+function withLegs(fleet: FleetSummary, requests: RequestColumns, scratch: Float64Array): FleetSummary {
+  const legs = requests.disaggregation;
+  if (legs === undefined) return fleet;
+  const [remotePrefill, kvTransfer] = LEG_METRICS.map((metric) => {
+    const count = gather(requests, metric, () => true, scratch);
+    if (count === 0) fleet.missing[`latency.${metric.field}`] = metric.noData;
+    return distributionOf(scratch, count);
+  }) as [Distribution, Distribution];
+  const sum = (column: ArrayLike<number>): number => {
+    let total = 0;
+    for (let row = 0; row < requests.count; row++) total += column[row]!;
+    return total;
+  };
+  return {
+    ...fleet,
+    latency: { ...fleet.latency, remotePrefill, kvTransfer },
+    disaggregation: {
+      prefilledElsewhere: kvTransfer.count,
+      transferredBytes: sum(legs.transferredBytes),
+      prefillFailures: sum(legs.prefillFailures),
+      holdTimeouts: sum(legs.holdTimeouts),
+    },
   };
 }
 

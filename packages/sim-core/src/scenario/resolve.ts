@@ -10,6 +10,7 @@ import { atPlace } from "./at-place.ts";
 import { fillDefaults } from "./fill-defaults.ts";
 import type { LoadedScenario } from "./load.ts";
 import { scenarioJsonSchema } from "./load.ts";
+import { disaggregationOf, resolveDisaggregation } from "./resolve-disaggregation.ts";
 import { resolveNetwork } from "./resolve-network.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { resolvePool } from "./resolve-pool.ts";
@@ -47,25 +48,32 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
     return atPlace(loaded, path, () => resolvePool(pool, parts.model, meanSequence));
   });
   // Worked out anyway where a topology is given, as it may not fit.
-  const network = spec.topology && resolveNetwork(loaded);
+  const disaggregation = disaggregationOf(spec.disaggregation, parts.router);
+  const network = spec.topology || disaggregation ? resolveNetwork(loaded) : undefined;
   const { series } = spec.observe;
   const record = recordedRows(spec.observe.decisions);
   return {
     input: {
       workload: withSlo(parts.workload, spec.workload.slo),
-      pools: network ? withPlaces(pools, network) : pools.map(({ input }) => input),
+      pools: spec.topology && network ? withPlaces(pools, network) : pools.map(({ input }) => input),
       router: parts.router,
       modelName: spec.model,
       seed: spec.seed,
       scrapeIntervalUs: spec.signals.scrapeInterval,
       kvEventDelayUs: spec.signals.kvEventDelay,
+      ...(disaggregation
+        ? {
+            disaggregation: resolveDisaggregation(loaded, disaggregation, pools, parts.model),
+            ...(network && { network, places: placesOf(pools) }),
+          }
+        : {}),
       ...(series === "none" ? {} : { seriesIntervalUs: series }),
       ...(record ? { recordDecision: record } : {}),
     },
     hardware: pools.map(({ hardware }) => hardware),
     network: () => network ?? resolveNetwork(loaded),
     // Takes the JSON Schema of a scenario, which costs as much as reading one.
-    document: () => resolvedDocument(loaded, pools),
+    document: () => resolvedDocument(loaded, pools, disaggregation !== undefined),
   };
 }
 
@@ -111,8 +119,13 @@ function meanSequenceTokens({ count, promptTokens, outputTokens }: Workload): nu
   return Math.max(1, Math.round(sum / Math.max(1, count)));
 }
 
-function resolvedDocument({ scenario, written }: LoadedScenario, pools: readonly ResolvedPool[]): object {
-  const document = fillDefaults(scenarioJsonSchema(), written, scenario) as {
+function resolvedDocument(
+  { scenario, written }: LoadedScenario,
+  pools: readonly ResolvedPool[],
+  disaggregated: boolean,
+): object {
+  const given = disaggregated ? withDisaggregation(written) : written;
+  const document = fillDefaults(scenarioJsonSchema(), given, scenario) as {
     spec: { pools: Record<string, unknown>[] };
   };
   const resolved = document.spec.pools.map((pool, index) => {
@@ -142,4 +155,20 @@ function resolvedDocument({ scenario, written }: LoadedScenario, pools: readonly
     };
   });
   return { ...document, spec: { ...document.spec, pools: resolved } };
+}
+
+/** Ranks of data parallelism, each a replica to the router, are where their pod is. */
+function placesOf(pools: readonly ResolvedPool[]): number[] {
+  let first = 0;
+  return pools.flatMap(({ input, layout }) => {
+    const places = Array.from({ length: input.replicas }, (_, rank) => first + Math.floor(rank / layout.data));
+    first += input.replicas / layout.data;
+    return places;
+  });
+}
+
+/** What was written, with the block of which every default holds although it was not. */
+function withDisaggregation(written: unknown): unknown {
+  const { spec, ...root } = written as { readonly spec: object };
+  return { ...root, spec: { disaggregation: {}, ...spec } };
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { durationUsSchema } from "../kernel/unit-schemas.ts";
+import { disaggregationSchema } from "./disaggregation-schema.ts";
 import { engineSchema, stepTimeSchema } from "./engine-schema.ts";
 import { parallelismSchema } from "./parallelism.ts";
 import { placementSchema, topologySchema } from "./topology-schema.ts";
@@ -99,6 +100,7 @@ export const scenarioSchema = z
       model: z.string().meta({ description: "Hugging Face id, or path to a config.json; relative to the scenario" }),
       pools: z.array(poolSchema).min(1).meta({ description: "The fleet" }),
       topology: topologySchema.optional(),
+      disaggregation: disaggregationSchema.optional(),
       router: routerSchema.prefault({ preset: "optimized-baseline" }),
       signals: signalsSchema,
       observe: observeSchema,

@@ -4,8 +4,8 @@ import type { RequestsInFlight } from "../engine/requests-in-flight.ts";
 import { eventKey, Phase } from "../kernel/phases.ts";
 import { counterUniform, hashSeed, streamId } from "../kernel/random.ts";
 import { ReleaseHeap } from "../kernel/release-heap.ts";
-import type { FleetNetwork } from "../network/fleet-network.ts";
 import type { DisaggregationInput } from "./disaggregation-input.ts";
+import type { SimulationInput } from "./input.ts";
 import type { DisaggregationColumns, RequestColumns } from "./result.ts";
 import { TransferPort } from "./transfer-port.ts";
 
@@ -83,14 +83,14 @@ export class Disaggregation {
     input: DisaggregationInput,
     host: LegHost,
     columns: DisaggregationColumns,
-    network: FleetNetwork | undefined,
-    replicas: number,
+    { network, places, pools }: Pick<SimulationInput, "network" | "places" | "pools">,
   ) {
     const { count } = host.columns;
     this.#input = input;
     this.#host = host;
     this.#columns = columns;
-    this.#port = new TransferPort(network, replicas, input.setUpUs);
+    const replicas = pools.reduce((sum, pool) => sum + pool.replicas, 0);
+    this.#port = new TransferPort(network, places, replicas, input.setUpUs);
     this.#seed = hashSeed(host.seed);
     this.#stage = new Uint8Array(count);
     this.#failures = new Uint8Array(count);
@@ -216,6 +216,7 @@ export class Disaggregation {
     } else if ((stage === Stage.called || stage === Stage.prefilling) && slot !== NONE) {
       this.#stage[row] = Stage.abandoned;
       this.#columns.holdTimeouts[row] = 1;
+      this.#columns.transferredBytes[row] = 0;
       this.#decodeSlot[row] = NONE;
       this.#host.loadFailed(replica, slot, this.#columns.decodeCachedTokens[row]!);
     }

@@ -33,6 +33,8 @@ export interface SimulationInput {
   readonly disaggregation?: DisaggregationInput;
   /** Over which replicas, in the order of the pools, send each other KV blocks; absent: nothing holds those back. */
   readonly network?: FleetNetwork;
+  /** By replica, the place in the network that it shares with others; absent: each has its own. */
+  readonly places?: readonly number[];
   /** `plain` steps one by one and block by block: the reference that the fast path is tested against. */
   readonly path?: "fast" | "plain";
   /** Sampling interval of the time series; absent = none. */

@@ -267,7 +267,7 @@ class Simulation implements EngineListener {
     this.#columns.disaggregation = columns;
     const replicas = input.pools.reduce((sum, pool) => sum + pool.replicas, 0);
     this.#prefilled = new Float64Array(replicas);
-    return new Disaggregation(given, this.#legHost(), columns, input.network, replicas);
+    return new Disaggregation(given, this.#legHost(), columns, input);
   }
 
   #legHost(): LegHost {

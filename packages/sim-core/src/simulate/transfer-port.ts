@@ -8,14 +8,22 @@ import { Links } from "../network/links.ts";
 export class TransferPort {
   readonly #links: Links;
   readonly #network: FleetNetwork | undefined;
+  readonly #places: readonly number[] | undefined;
   readonly #replicas: number;
   readonly #setUpUs: number;
   /** Path of the links by `from * replicas + to`. */
   readonly #paths = new Map<number, number>();
 
-  constructor(network: FleetNetwork | undefined, replicas: number, setUpUs: number) {
+  /** @param places by replica, where in the network it is; undefined: at its own number */
+  constructor(
+    network: FleetNetwork | undefined,
+    places: readonly number[] | undefined,
+    replicas: number,
+    setUpUs: number,
+  ) {
     this.#links = new Links(network?.links ?? []);
     this.#network = network;
+    this.#places = places;
     this.#replicas = replicas;
     this.#setUpUs = setUpUs;
   }
@@ -40,7 +48,8 @@ export class TransferPort {
     const key = from * this.#replicas + to;
     const known = this.#paths.get(key);
     if (known !== undefined) return known;
-    const { links, latencyUs, efficiencyFraction } = this.#network?.pathBetween(from, to) ?? UNBOUNDED;
+    const [source, target] = [this.#places?.[from] ?? from, this.#places?.[to] ?? to];
+    const { links, latencyUs, efficiencyFraction } = this.#network?.pathBetween(source, target) ?? UNBOUNDED;
     // The set-up keeps no link busy, so it may as well come at the end.
     const path = this.#links.path(links, { latencyUs: latencyUs + this.#setUpUs, efficiencyFraction });
     this.#paths.set(key, path);
