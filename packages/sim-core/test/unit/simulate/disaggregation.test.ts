@@ -158,10 +158,10 @@ describe("one pod on each side, no load, instant transfer, no legs", () => {
     accelerator: acceleratorNamed("h100-sxm"),
     model: modelNamed("meta-llama/Llama-3.1-8B"),
     tensorParallel: 1,
-    stepOverheadUs: 1_000,
+    engineVersion: "vllm-0.19",
     maxNumBatchedTokens: 8192,
-    maxNumSeqs: 256,
-  } as Parameters<typeof createRooflineStepTime>[0]);
+    maxModelLenTokens: 131_072,
+  });
 
   it.each([
     ["bent", bentStepTime(321.7, 7.3, 0.11), 100],

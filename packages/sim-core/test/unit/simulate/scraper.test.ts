@@ -21,6 +21,10 @@ class Dial implements Engine {
     throw new Error("not asked");
   }
   enqueue(): void {}
+  loaded(): void {}
+  loadFailed(): void {}
+  reconsider(): void {}
+  releaseHeld(): void {}
   run(): void {}
   publishUntil(): void {}
   gaugesAt(_timeUs: number, into: EngineGauges): void {
