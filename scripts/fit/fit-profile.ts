@@ -11,6 +11,9 @@ import { DATA } from "./parquet.ts";
 
 const FOLDER = join(DATA, "calibration/vllm-runs/profile-rtxpro6000-llama31-8b-bf16-tp1");
 
+/** Of the profiled model, Llama-3.1-8B. */
+const LLAMA_HEADS = { heads: 32, kvHeads: 8, headDim: 128 };
+
 /** The factor of the least mean error over `profiledMixedAttention`, to a tenth. */
 const MIXED_DECODE_FACTOR = 1.5;
 
@@ -58,12 +61,18 @@ export function profiledAttention(kind: "prefill" | "decode"): KernelSample[] {
       number,
     ];
     if (kind === "decode" && chunk === 0 && sequences > 0 && context >= 16) {
-      const idealUs = ideal.decodeAttentionIdealUs(peaks, 32, 8, 128, sequences * context, 2);
+      const idealUs = ideal.decodeAttentionIdealUs(peaks, LLAMA_HEADS, sequences * context, 2);
       return [{ at: [Math.log2(sequences * 8), Math.log2(context)], idealUs, measuredUs }];
     }
     if (kind === "prefill" && chunk >= 16 && sequences === 0) {
       const length = chunk + 2 * cached;
-      const idealUs = ideal.prefillAttentionIdealUs(peaks, 32, 8, 128, chunk, cached);
+      const idealUs = ideal.prefillAttentionIdealUs(
+        peaks,
+        LLAMA_HEADS,
+        chunk,
+        cached,
+        ideal.attendedPairs(chunk, cached),
+      );
       return [{ at: [Math.log2(length), Math.log2((32 * chunk) / length)], idealUs, measuredUs }];
     }
     return [];

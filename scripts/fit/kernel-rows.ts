@@ -68,11 +68,10 @@ export async function prefillSamples(system: string, peaks: DevicePeaks): Promis
       at: [Math.log2(num(row, "isl")), Math.log2(heads)],
       idealUs: ideal.prefillAttentionIdealUs(
         peaks,
-        heads,
-        batch * num(row, "num_key_value_heads"),
-        128,
+        { heads, kvHeads: batch * num(row, "num_key_value_heads"), headDim: 128 },
         num(row, "isl"),
         0,
+        ideal.attendedPairs(num(row, "isl"), 0),
       ),
       measuredUs: num(row, "latency") * 1000,
     };
@@ -89,7 +88,12 @@ export async function decodeSamples(system: string, peaks: DevicePeaks, kv: KvFo
     const bytes = kv === "fp8" ? 1 : 2;
     return {
       at: [Math.log2(batch * kvHeads), Math.log2(context)],
-      idealUs: ideal.decodeAttentionIdealUs(peaks, num(row, "num_heads"), kvHeads, 128, batch * context, bytes),
+      idealUs: ideal.decodeAttentionIdealUs(
+        peaks,
+        { heads: num(row, "num_heads"), kvHeads, headDim: 128 },
+        batch * context,
+        bytes,
+      ),
       measuredUs: num(row, "latency") * 1000,
     };
   });
@@ -169,7 +173,7 @@ export async function latentSamples(
       : [
           {
             at: [length, Math.log2(batch * heads)],
-            idealUs: ideal.latentPrefillIdealUs(peaks, heads * batch, DEEPSEEK, context, 0),
+            idealUs: ideal.latentPrefillIdealUs(peaks, heads * batch, DEEPSEEK, ideal.attendedPairs(context, 0)),
             measuredUs,
           },
         ];

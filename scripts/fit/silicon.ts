@@ -4,7 +4,9 @@ import { curveAt } from "../../packages/sim-core/src/engine/step-time/decode-cur
 import { createRooflineStepTime } from "../../packages/sim-core/src/engine/step-time/roofline.ts";
 import type { StepTimeModel } from "../../packages/sim-core/src/engine/step-time-model.ts";
 import { acceleratorNamed } from "../../packages/sim-core/src/hardware/catalogue.ts";
+import type { ModelArchitecture } from "../../packages/sim-core/src/model/architecture.ts";
 import { modelNamed } from "../../packages/sim-core/src/model/catalogue.ts";
+import { inWeightFormat } from "../../packages/sim-core/src/model/parameters.ts";
 import { DATA } from "./parquet.ts";
 
 /** A measured end-to-end point and the closed-loop approximation of it. */
@@ -21,7 +23,25 @@ export interface SiliconPoint {
 
 const MAX_BATCHED_TOKENS = 8192;
 const NO_CHUNKS = { count: 0, newTokens: new Int32Array(0), cachedTokens: new Int32Array(0), completing: 0 };
-const MODELS = ["meta-llama/Llama-3.1-70B", "Qwen/Qwen3-32B"];
+
+/** A line of the report: which measured points it takes. */
+export interface SiliconSelection {
+  readonly backend: "vllm" | "sglang" | "trtllm";
+  readonly models: readonly string[];
+}
+
+/** vLLM points of dense models, on which the small kernels and the overhead were chosen. */
+export const DENSE_VLLM: SiliconSelection = {
+  backend: "vllm",
+  models: ["meta-llama/Llama-3.1-70B", "Qwen/Qwen3-32B"],
+};
+
+/** Models with experts, windows and states, and layouts with expert and data parallelism: in sight of no choice. */
+export const OTHER_LAYOUTS: readonly SiliconSelection[] = [
+  { backend: "vllm", models: ["openai/gpt-oss-120b", "MiniMaxAI/MiniMax-M2.5"] },
+  { backend: "sglang", models: ["Qwen/Qwen3.5-397B-A17B", "deepseek-ai/DeepSeek-R1"] },
+  { backend: "trtllm", models: ["openai/gpt-oss-120b", "deepseek-ai/DeepSeek-R1", "Qwen/Qwen3-235B-A22B-FP8"] },
+];
 
 function readRows(): Record<string, string>[] {
   const text = readFileSync(join(DATA, "calibration/aiconfigurator/silicon_given.csv"), "utf8").replaceAll("\r", "");
@@ -45,37 +65,87 @@ function prefill(model: StepTimeModel, prompt: number, others: number, context: 
   return { us, steps };
 }
 
+/** The model in the precision of a row: FP4 leaves the attention projections in BF16, as NVIDIA's checkpoints do. */
+function modelOf(row: Record<string, string>): ModelArchitecture {
+  const model = modelNamed(row.model_path!.replace(/-FP8$/, ""));
+  if (row.model_path!.endsWith("-FP8")) return inWeightFormat(model, "fp8_block");
+  if (row.precision === "fp8") {
+    const blocks = row.model_path!.startsWith("Qwen/Qwen3.5");
+    return model.weightFormat.startsWith("fp8") ? model : inWeightFormat(model, blocks ? "fp8_block" : "fp8");
+  }
+  if (row.precision === "fp4") {
+    return model.weightFormat === "mxfp4"
+      ? model
+      : { ...model, weightFormat: "nvfp4", attentionWeightFormat: "bfloat16" };
+  }
+  return inWeightFormat(model, "bfloat16");
+}
+
+const PRECISIONS: Readonly<Record<string, string>> = { fp8: "FP8", fp4: "FP4" };
+
 /**
- * vLLM points of the models with measured kernels. Closed loop at concurrency c: an answer's tokens are decode steps of c
- * sequences at the mean context, of which one for each of the other requests is stretched by a prefill.
+ * The layout of a row; counts that are not given are 1. A row with as many attention ranks as tensor ranks, and the product
+ * of both as expert ranks, is a run of vLLM's with data-parallel attention over all its devices: no tensor parallelism.
  */
-export function siliconPoints(): SiliconPoint[] {
+function layoutOf(row: Record<string, string>) {
+  const count = (key: string) => Math.max(1, Number(row[key] || 1));
+  const [tensorParallel, dataParallel] = [count("tp_size"), count("attention_dp_size")];
+  const expertParallel = count("moe_ep_size");
+  const flagged = dataParallel > 1 && tensorParallel === dataParallel && expertParallel === dataParallel ** 2;
+  return flagged
+    ? { tensorParallel: 1, dataParallel, expertParallel: dataParallel }
+    : { tensorParallel, dataParallel, expertParallel };
+}
+
+/** Of a layout, what is more than tensor parallelism alone. */
+export function layoutLabel(row: Record<string, string>): string {
+  const { tensorParallel, dataParallel, expertParallel } = layoutOf(row);
+  const more = [dataParallel > 1 ? ` DP${dataParallel}` : "", expertParallel > 1 ? ` EP${expertParallel}` : ""];
+  return `TP${tensorParallel}${more.join("")}`;
+}
+
+/** Points whose expert ranks are as many as their devices, or one: what the model knows how to lay out. */
+function isKnownLayout(row: Record<string, string>): boolean {
+  const { tensorParallel, dataParallel, expertParallel } = layoutOf(row);
+  return (tensorParallel * dataParallel) % expertParallel === 0 && tensorParallel <= 8;
+}
+
+/**
+ * Points of an engine and its models. Closed loop at concurrency c: an answer's tokens are decode steps of c sequences (of
+ * c over the data-parallel ranks) at the mean context, of which one for each of the other requests is stretched by a
+ * prefill.
+ */
+export function siliconPoints({ backend, models }: SiliconSelection): SiliconPoint[] {
   const rows = readRows().filter(
-    (row) => row.backend === "vllm" && row.mode === "agg" && MODELS.includes(row.model_path!),
+    (row) => row.backend === backend && row.mode === "agg" && models.includes(row.model_path!) && isKnownLayout(row),
   );
-  return rows.map((row) => {
-    const number = (key: string) => Number(row[key]);
-    const [isl, osl, concurrency] = [number("isl"), number("osl"), number("batch_size")];
-    const fp8 = row.precision === "fp8";
-    const model = createRooflineStepTime({
-      accelerator: acceleratorNamed(row.system!),
-      model: { ...modelNamed(row.model_path!), weightFormat: fp8 ? "fp8" : "bfloat16" },
-      tensorParallel: number("tp_size"),
-      engineVersion: "vllm-0.19",
-      maxNumBatchedTokens: MAX_BATCHED_TOKENS,
-      maxModelLenTokens: 131_072,
-    });
-    const context = isl + osl / 2;
-    const decodeUs = curveAt(model.decodeCurve(concurrency), concurrency * context);
-    const { us, steps } = prefill(model, isl, concurrency - 1, context);
-    const tpotUs = decodeUs + ((concurrency - 1) * (us - steps * decodeUs)) / (osl - 1);
-    return {
-      group: `${row.model_path!.split("/")[1]}${fp8 ? " FP8" : " BF16"} ${row.system} TP${row.tp_size} ${isl}/${osl}`,
-      concurrency,
-      ttftMs: [(us + decodeUs / 2) / 1000, number("silicon_ttft_ms")],
-      tpotMs: [tpotUs / 1000, number("silicon_tpot_ms")],
-      severalReplicas: number("silicon_tpot_ms") < model.floorUs(concurrency, concurrency * context, NO_CHUNKS) / 1000,
-      saturated: number("silicon_ttft_ms") > (3 * concurrency * us) / 1000 || number("silicon_ttft_ms") > 5000,
-    };
+  return rows.map(pointOf);
+}
+
+function pointOf(row: Record<string, string>): SiliconPoint {
+  const number = (key: string) => Number(row[key]);
+  const layout = layoutOf(row);
+  const [isl, osl] = [number("isl"), number("osl")];
+  const concurrency = Math.max(1, Math.round(number("batch_size") / layout.dataParallel));
+  const model = createRooflineStepTime({
+    accelerator: acceleratorNamed(row.system!),
+    model: modelOf(row),
+    ...layout,
+    engineVersion: "vllm-0.19",
+    maxNumBatchedTokens: MAX_BATCHED_TOKENS,
+    maxModelLenTokens: 131_072,
   });
+  const context = isl + osl / 2;
+  const decodeUs = curveAt(model.decodeCurve(concurrency), concurrency * context);
+  const { us, steps } = prefill(model, isl, concurrency - 1, context);
+  const tpotUs = decodeUs + ((concurrency - 1) * (us - steps * decodeUs)) / (osl - 1);
+  const precision = PRECISIONS[row.precision!] ?? "BF16";
+  return {
+    group: `${row.model_path!.split("/")[1]} ${precision} ${row.system} ${layoutLabel(row)} ${isl}/${osl}`,
+    concurrency,
+    ttftMs: [(us + decodeUs / 2) / 1000, number("silicon_ttft_ms")],
+    tpotMs: [tpotUs / 1000, number("silicon_tpot_ms")],
+    severalReplicas: number("silicon_tpot_ms") < model.floorUs(concurrency, concurrency * context, NO_CHUNKS) / 1000,
+    saturated: number("silicon_ttft_ms") > (3 * concurrency * us) / 1000 || number("silicon_ttft_ms") > 5000,
+  };
 }
