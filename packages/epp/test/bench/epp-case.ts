@@ -18,6 +18,8 @@ export interface BenchFigures extends LoadFigures {
   /** Of the Endpoint Picker, over the time of the load. */
   readonly cpuMsPerRequest: number;
   readonly residentBytes: number;
+  /** Mean of the router's decisions, as the Endpoint Picker's own metric has it. */
+  readonly decisionUs: number;
 }
 
 const WARM_UP_SECONDS = 4;
@@ -50,14 +52,27 @@ export async function benchEpp(epp: EppProgram, spec: BenchCase): Promise<BenchF
     const { connections, seconds, promptBytes } = spec;
     const run = { url: envoy.url, connections, promptBytes, directory: files.directory };
     await load({ ...run, seconds: WARM_UP_SECONDS });
+    const decisionsBefore = await decisions(running.metricsPort);
     const before = processUsage(running.program.pid);
     const figures = await load({ ...run, seconds });
     const after = processUsage(running.program.pid);
+    const decided = await decisions(running.metricsPort);
     const cpuMsPerRequest = ((after.cpuSeconds - before.cpuSeconds) * 1000) / figures.requests;
-    return { ...figures, cpuMsPerRequest, residentBytes: after.residentBytes };
+    const decisionUs = ((decided.seconds - decisionsBefore.seconds) * 1e6) / (decided.count - decisionsBefore.count);
+    return { ...figures, cpuMsPerRequest, residentBytes: after.residentBytes, decisionUs };
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }
+}
+
+/** Time that the router has spent, and on how many decisions. */
+async function decisions(metricsPort: number): Promise<{ seconds: number; count: number }> {
+  const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  const value = (suffix: string): number =>
+    Number(
+      new RegExp(`^llm_d_epp_scheduler_e2e_duration_seconds_${suffix}(?:\\{[^}]*\\})? (\\S+)$`, "m").exec(page)?.[1],
+    );
+  return { seconds: value("sum"), count: value("count") };
 }
 
 function addressesOf(output: string): string[] | undefined {

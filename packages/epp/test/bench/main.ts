@@ -1,11 +1,11 @@
 // `npm run bench:epp`: requests through a real Envoy, ours and upstream's Endpoint Picker in turn in one run, as the
 // machine's speed changes from one minute to the next. `--seconds N` of load for each case and turn, `--rounds N` turns,
-// `--only a,b` cases, `--json FILE` writes the figures. `--bundle FILE` runs ours from a built command, as it is published,
-// which takes less memory than the sources that Node strips of their types.
+// `--only a,b` cases, `--json FILE` writes the figures. Ours is built first and runs as the container image runs it;
+// `--bundle FILE` takes a command that is built already.
 
 import { renameSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type EppProgram, GO_EPP_SKIP, goEpp, ourEpp } from "../support/epp-program.ts";
+import { type EppProgram, GO_EPP_SKIP, goEpp, publishedEpp } from "../support/epp-program.ts";
 import { exitOnSignals } from "../support/exit-on-signals.ts";
 import { type BenchCase, type BenchFigures, benchEpp } from "./epp-case.ts";
 import { hasWrk } from "./wrk.ts";
@@ -37,7 +37,7 @@ const theirs = goEpp();
 if (theirs === undefined) process.stderr.write(`bench: without upstream's beside ours, ${GO_EPP_SKIP}\n`);
 if (!hasWrk())
   process.stderr.write("bench: wrk is not there (apt-get install wrk); the load comes from this process\n");
-const ours = ourEpp(options.bundle);
+const ours = publishedEpp(options.bundle);
 const programs: readonly EppProgram[] = theirs === undefined ? [ours] : [ours, theirs];
 
 interface Row extends BenchFigures {
@@ -92,11 +92,12 @@ function median(all: readonly BenchFigures[]): BenchFigures {
     failed: all.reduce((sum, { failed }) => sum + failed, 0),
     cpuMsPerRequest: of("cpuMsPerRequest"),
     residentBytes: of("residentBytes"),
+    decisionUs: of("decisionUs"),
   };
 }
 
 function ratiosOf(ours: BenchFigures, other: BenchFigures): Record<string, number> {
-  const figures = ["requestsPerSecond", "p50Ms", "p99Ms", "cpuMsPerRequest", "residentBytes"] as const;
+  const figures = ["requestsPerSecond", "p50Ms", "p99Ms", "cpuMsPerRequest", "residentBytes", "decisionUs"] as const;
   return Object.fromEntries(figures.map((figure) => [figure, ours[figure] / other[figure]]));
 }
 
@@ -108,6 +109,7 @@ function line(row: Row): string {
     `p50 ${row.p50Ms.toFixed(2).padStart(7)} ms`,
     `p99 ${row.p99Ms.toFixed(2).padStart(7)} ms`,
     `CPU ${row.cpuMsPerRequest.toFixed(3).padStart(7)} ms/request`,
+    `decision ${row.decisionUs.toFixed(0).padStart(4)} us`,
     `RSS ${(row.residentBytes / 1e6).toFixed(0).padStart(4)} MB`,
     `${row.failed} failed`,
   ].join("  ");

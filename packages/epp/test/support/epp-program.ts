@@ -1,11 +1,14 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { credentials, loadPackageDefinition, type ServiceClientConstructor } from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
 import { ChildProgram } from "../../src/demo/child-program.ts";
+import { healthStatus } from "./health-client.ts";
 
+const ROOT = join(import.meta.dirname, "..", "..", "..", "..");
+const BUILD = join(ROOT, "scripts", "build.ts");
 const SERVING = 1;
 const READY_WITHIN_MS = 60_000;
 const LOWEST_PORT = 10_000;
@@ -33,13 +36,37 @@ export function goEpp(): EppProgram | undefined {
 
 /** Ours, from source, or from a built command. */
 export function ourEpp(bundle?: string): EppProgram {
-  const main = bundle ?? join(import.meta.dirname, "..", "..", "..", "cli", "src", "main.ts");
+  const main = bundle ?? join(ROOT, "packages", "cli", "src", "main.ts");
   const node = bundle === undefined ? ["--conditions=windtunnel-source", "--disable-warning=ExperimentalWarning"] : [];
   return {
     name: "ours",
     command: process.execPath,
     args: [...node, main, "epp", "--tracing=false", "--debug-port", "0", "-v", "0"],
   };
+}
+
+/**
+ * Ours as the container image runs it: built, with the options of Node that the image gives. Builds it into a folder that
+ * goes with this process unless a built one is given.
+ */
+export function publishedEpp(bundle?: string): EppProgram {
+  const program = ourEpp(bundle ?? built());
+  return { ...program, args: [...imageNodeOptions(), ...program.args] };
+}
+
+function built(): string {
+  const folder = mkdtempSync(join(tmpdir(), "windtunnel-built-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const args = ["--conditions=windtunnel-source", "--disable-warning=ExperimentalWarning", BUILD, "--out", folder];
+  const { status } = spawnSync(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) throw new Error("the command could not be built");
+  return join(folder, "cli", "dist", "windtunnel.js");
+}
+
+/** Node's options in the image's entry point. */
+function imageNodeOptions(): string[] {
+  const entry = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(join(ROOT, "deploy", "Containerfile"), "utf8"))?.[1];
+  return (JSON.parse(entry ?? "[]") as string[]).filter((word) => word.startsWith("--"));
 }
 
 /** An endpoint as a file for `file-discovery` names it. */
@@ -128,28 +155,6 @@ export async function startEpp(epp: EppProgram, options: EppOptions): Promise<Ru
     program,
     stop: () => program.stop(),
   };
-}
-
-/** What a health check says: 1 = serving. @throws Error when nobody answers */
-function healthStatus(port: number, service: string): Promise<number> {
-  const definition = loadSync(join(import.meta.dirname, "health.proto"), { defaults: true });
-  const loaded = loadPackageDefinition(definition) as unknown as {
-    grpc: { health: { v1: { Health: ServiceClientConstructor } } };
-  };
-  const client = new loaded.grpc.health.v1.Health(`127.0.0.1:${port}`, credentials.createInsecure());
-  type Check = (
-    request: object,
-    options: object,
-    done: (error: Error | null, answer?: { status: number }) => void,
-  ) => void;
-  return new Promise((resolve, reject) => {
-    const check = (client as unknown as { Check: Check }).Check.bind(client);
-    check({ service }, { deadline: Date.now() + 2000 }, (error, answer) => {
-      client.close();
-      if (error !== null || answer === undefined) reject(error ?? new Error("no answer"));
-      else resolve(answer.status);
-    });
-  });
 }
 
 /** Its health may say so before the other port is open: a certificate takes a while to make. */
