@@ -75,5 +75,10 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
   expect(fast.changes).toEqual(plain.changes);
   expect(fast.evicted).toBe(plain.evicted);
   expect(fast.itl).toEqual(plain.itl);
+  const gauges = { running: -1, waiting: -1, freeBlocks: -1 };
+  for (const { engine } of [fast, plain]) {
+    engine.gaugesAt(1e15, gauges);
+    expect(gauges).toEqual({ running: 0, waiting: 0, freeBlocks: engine.totalBlocks });
+  }
   expect(fast.timeline.filter(([what]) => what === "finished")).toHaveLength(given.workload.count);
 });
