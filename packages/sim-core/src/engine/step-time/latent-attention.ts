@@ -8,13 +8,13 @@ import { KV_BYTES } from "../../model/kv-cache-size.ts";
 import type { AttentionTime } from "./attention.ts";
 import { attentionSpan, LEAST_ROWS } from "./attention-span.ts";
 import type { DevicePeaks } from "./device.ts";
-import { latentDecodeIdealUs, latentPrefillIdealUs } from "./ideal.ts";
+import { attendedPairs, latentDecodeIdealUs, latentPrefillIdealUs } from "./ideal.ts";
 import { indexerTime } from "./indexer.ts";
 import type { RooflineOptions } from "./options.ts";
 
 /**
- * Attention of a latent: expanded in prefill and absorbed in decode. Sparse layers are absorbed in both, as each token has
- * a selection of its own, with the efficiency of dense ones (`assumed`).
+ * Attention of a latent: expanded in prefill and absorbed in decode. A sparse layer's prompt is absorbed too, as each token
+ * has a selection of its own, with the efficiency of dense ones (`assumed`); expanded over all tokens where that is faster.
  */
 export function latentAttention(
   options: RooflineOptions,
@@ -32,11 +32,16 @@ export function latentAttention(
   const decode = efficiencies.latentDecodeAttention ?? GENERIC_EFFICIENCIES.latentDecodeAttention!;
   const table = new SlowdownTable(logGrid(LATENT_PREFILL_AXES, prefill));
   const decodeGrid = logGrid(LATENT_DECODE_AXES, decode);
-  const absorbed = layer.kind === "sparse";
+  const sparse = layer.kind === "sparse";
+  const expandedUs = (newTokens: number, cachedTokens: number) =>
+    latentPrefillIdealUs(peaks, heads, mla, attendedPairs(newTokens, cachedTokens));
+  const absorbedUs = (newTokens: number, cachedTokens: number) =>
+    latentDecodeIdealUs(peaks, heads, mla, span.pairs(newTokens, cachedTokens), 0);
   const prefillIdealUs = (newTokens: number, cachedTokens: number) => {
-    const pairs = span.pairs(newTokens, cachedTokens);
-    return absorbed ? latentDecodeIdealUs(peaks, heads, mla, pairs, 0) : latentPrefillIdealUs(peaks, heads, mla, pairs);
+    const us = expandedUs(newTokens, cachedTokens);
+    return sparse ? Math.min(us, absorbedUs(newTokens, cachedTokens)) : us;
   };
+  const slowdown = (rows: number, length: number, chunks: number) => table.at(length, (heads * chunks * rows) / length);
   const decodeIdealUs = (contextTokens: number) =>
     latentDecodeIdealUs(peaks, heads, mla, contextTokens, kvBytes, draftTokens + 1);
   return {
@@ -45,9 +50,11 @@ export function latentAttention(
     decodeIdealUs: (seqs, summed) => decodeIdealUs(seqs * span.context(summed / seqs)),
     prefillUs(newTokens, cachedTokens, chunks) {
       const rows = Math.max(newTokens, LEAST_ROWS);
+      const denseUs = expandedUs(rows, cachedTokens) * slowdown(rows, rows + 2 * cachedTokens, chunks);
+      if (!sparse) return denseUs;
       const length = span.equivalentLength(rows, cachedTokens);
-      const slowdown = table.at(length, (heads * chunks * rows) / length);
-      return prefillIdealUs(rows, cachedTokens) * slowdown + index.prefillUs(rows, cachedTokens);
+      const sparseUs = absorbedUs(rows, cachedTokens) * slowdown(rows, length, chunks);
+      return Math.min(denseUs, sparseUs) + index.prefillUs(rows, cachedTokens);
     },
     decodeUs(seqs, contextTokens) {
       const context = span.context(contextTokens);
