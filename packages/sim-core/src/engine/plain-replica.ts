@@ -132,7 +132,7 @@ export class PlainReplica implements Engine {
   releaseHeld(slot: number, nowUs: number): void {
     this.#cache.release(this.#held.get(slot)!.holding);
     this.#held.delete(slot);
-    if (this.#busy) return;
+    if (this.#busy && keyPhase(this.nextKey) === Phase.stepEnd) return;
     for (const gauges of [this.#gauges, this.#settled?.gauges]) {
       if (gauges !== undefined) gauges.freeBlocks = this.#cache.freeBlocks;
     }

@@ -257,8 +257,8 @@ export class Replica implements Engine {
   releaseHeld(slot: number, nowUs: number): void {
     if (this.#mode === Mode.stretch) this.#comeTo(nowUs);
     this.#cache.release(slot, this.#requests.computedTokens[slot]!, false);
-    if (this.#mode !== Mode.idle) return;
-    // Nothing else will bring the gauges up to date.
+    if (this.#mode === Mode.stretch || this.#mode === Mode.step) return;
+    // Maybe no step will bring the gauges up to date.
     this.#gaugeFreeBlocks = this.#cache.freeBlocks;
     this.#settledFreeBlocks = this.#cache.freeBlocks;
     this.reconsider(nowUs);
