@@ -98,7 +98,7 @@ function layoutOf(row: Record<string, string>) {
 }
 
 /** Of a layout, what is more than tensor parallelism alone. */
-export function layoutLabel(row: Record<string, string>): string {
+function layoutLabel(row: Record<string, string>): string {
   const { tensorParallel, dataParallel, expertParallel } = layoutOf(row);
   const more = [dataParallel > 1 ? ` DP${dataParallel}` : "", expertParallel > 1 ? ` EP${expertParallel}` : ""];
   return `TP${tensorParallel}${more.join("")}`;

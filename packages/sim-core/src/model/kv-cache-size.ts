@@ -17,7 +17,7 @@ function sparseLatentFp8Bytes(kvRank: number, ropeHeadDim: number): number {
  * With tensor parallelism above the number of KV heads the heads are replicated. A latent (MLA) and the key of an indexer
  * are whole on every device.
  */
-export function layerKvBytesPerToken(layer: AttentionLayers, tensorParallel: number, format: KvFormat): number {
+function layerKvBytesPerToken(layer: AttentionLayers, tensorParallel: number, format: KvFormat): number {
   const { latent } = layer;
   const index = layer.indexer?.bytesPerToken ?? 0;
   if (latent === undefined) {
@@ -31,7 +31,7 @@ export function layerKvBytesPerToken(layer: AttentionLayers, tensorParallel: num
 }
 
 /** Whether a layer's cache grows with the whole context: a window or chunk is let go behind it. */
-export function keepsWholeContext(layer: AttentionLayers): boolean {
+function keepsWholeContext(layer: AttentionLayers): boolean {
   return layer.kind === "full" || layer.kind === "sparse";
 }
 

@@ -8,7 +8,7 @@ import { KV_BYTES } from "../../model/kv-cache-size.ts";
 import type { AttentionTime } from "./attention.ts";
 import { attentionSpan, LEAST_ROWS } from "./attention-span.ts";
 import type { DevicePeaks } from "./device.ts";
-import { decodeAttentionIdealUs, prefillAttentionIdealUs } from "./ideal.ts";
+import { attendedPairs, decodeAttentionIdealUs, prefillAttentionIdealUs } from "./ideal.ts";
 import { indexerTime } from "./indexer.ts";
 import type { RooflineOptions } from "./options.ts";
 
@@ -37,16 +37,24 @@ export function headAttention(options: RooflineOptions, layer: AttentionLayers, 
     prefillAttentionIdealUs(peaks, device, newTokens, span.cached(cachedTokens), span.pairs(newTokens, cachedTokens));
   const decodeIdealUs = (contextTokens: number) =>
     decodeAttentionIdealUs(peaks, device, contextTokens, kvBytes, draftTokens + 1);
+  // Asked for in every step with a later chunk of a prompt: full attention does without the general span.
+  const fullPrefillUs = (newTokens: number, cachedTokens: number, chunks: number) => {
+    const rows = Math.max(newTokens, LEAST_ROWS);
+    const length = rows + 2 * cachedTokens;
+    const slowdown = table.at(length, (device.heads * width * chunks * rows) / length);
+    return prefillAttentionIdealUs(peaks, device, rows, cachedTokens, attendedPairs(rows, cachedTokens)) * slowdown;
+  };
+  const spanPrefillUs = (newTokens: number, cachedTokens: number, chunks: number) => {
+    const rows = Math.max(newTokens, LEAST_ROWS);
+    const length = span.equivalentLength(rows, cachedTokens);
+    const slowdown = table.at(length, (device.heads * width * chunks * rows) / length);
+    return prefillIdealUs(rows, cachedTokens) * slowdown + index.prefillUs(rows, cachedTokens);
+  };
   return {
     mixedDecodeFactor: efficiencies.mixedDecodeFactor ?? 1,
     prefillIdealUs,
     decodeIdealUs: (seqs, summed) => decodeIdealUs(seqs * span.context(summed / seqs)),
-    prefillUs(newTokens, cachedTokens, chunks) {
-      const rows = Math.max(newTokens, LEAST_ROWS);
-      const length = span.equivalentLength(rows, cachedTokens);
-      const slowdown = table.at(length, (device.heads * width * chunks * rows) / length);
-      return prefillIdealUs(rows, cachedTokens) * slowdown + index.prefillUs(rows, cachedTokens);
-    },
+    prefillUs: layer.kind === "full" ? fullPrefillUs : spanPrefillUs,
     decodeUs(seqs, contextTokens) {
       const context = span.context(contextTokens);
       const efficiency = gridAt(decodeGrid, log2(seqs * kvHeads * width), log2(context));

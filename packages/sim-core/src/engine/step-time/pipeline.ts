@@ -26,7 +26,7 @@ export function steadyStageTimes(microbatches: number, stages: number): number {
 }
 
 /** A model with the layers of one stage, on average over alike ones. */
-export function stageModel(model: ModelArchitecture, stages: number): ModelArchitecture {
+function stageModel(model: ModelArchitecture, stages: number): ModelArchitecture {
   const share = largestStageFraction(model.layers, stages);
   const cut = <T extends { readonly layers: number }>(group: T): T => ({ ...group, layers: group.layers * share });
   return {

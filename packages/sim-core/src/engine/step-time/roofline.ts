@@ -124,29 +124,26 @@ class RooflineStepTime implements StepTimeModel {
     return curve;
   }
 
-  /** Attention of all chunks, all layers. */
-  #prefillUs(chunks: PrefillChunks): number {
+  /** Attention of all chunks in alike layers. */
+  #prefillUs({ layers, time, freshPrefillUs }: Mixer, chunks: PrefillChunks): number {
     const { count, newTokens, cachedTokens } = chunks;
-    let us = 0;
-    for (const { layers, time, freshPrefillUs } of this.#mixers) {
-      let attentionUs = 0;
-      for (let i = 0; i < count; i++) {
-        const cached = cachedTokens[i]!;
-        attentionUs +=
-          cached === 0 && count <= FRESH_CHUNKS
-            ? freshPrefillUs[count]!.at(newTokens[i]!)
-            : time.prefillUs(newTokens[i]!, cached, count);
-      }
-      us += layers * attentionUs;
+    const fresh = count <= FRESH_CHUNKS ? freshPrefillUs[count]! : undefined;
+    let attentionUs = 0;
+    for (let i = 0; i < count; i++) {
+      const cached = cachedTokens[i]!;
+      attentionUs +=
+        cached === 0 && fresh !== undefined ? fresh.at(newTokens[i]!) : time.prefillUs(newTokens[i]!, cached, count);
     }
-    return us;
+    return layers * attentionUs;
   }
 
   mixedStepUs(decodeSeqs: number, decodeContextTokens: number, chunks: PrefillChunks): number {
     const { count } = chunks;
     let tokens = decodeSeqs * this.#queries;
     for (let i = 0; i < count; i++) tokens += chunks.newTokens[i]!;
-    let stepUs = this.#baseUs(tokens, decodeSeqs * this.#queries + chunks.completing) + this.#prefillUs(chunks);
+    let stepUs = this.#baseUs(tokens, decodeSeqs * this.#queries + chunks.completing);
+    const mixers = this.#mixers;
+    for (let i = 0; i < mixers.length; i++) stepUs += this.#prefillUs(mixers[i]!, chunks);
     if (decodeSeqs > 0) {
       const curve = this.#curves[decodeSeqs] ?? this.#tabulate(decodeSeqs);
       stepUs +=

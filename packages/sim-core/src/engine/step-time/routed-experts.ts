@@ -8,7 +8,7 @@ import { type DeviceExperts, expertsIdealUs } from "./ideal.ts";
 import type { RooflineOptions } from "./options.ts";
 
 /** Devices that share the routed experts, and how. */
-export function expertLayout(options: RooflineOptions): { ranks: number; slices: number } {
+function expertLayout(options: RooflineOptions): { ranks: number; slices: number } {
   const { tensorParallel, dataParallel = 1, expertParallel = 1 } = options;
   return { ranks: expertParallel, slices: (tensorParallel * dataParallel) / expertParallel };
 }
