@@ -16,6 +16,7 @@ const SIM_CORE_ORDER = [
   ["hardware", "model"],
   ["engine"],
   ["network"],
+  ["tiers"],
   ["workload"],
   ["metrics"],
   ["scenario"],

@@ -2,6 +2,7 @@ import type { DecisionRecord, EndpointPickerConfig } from "@windtunnel/router-po
 import type { EngineProfile } from "../engine/profile.ts";
 import type { StepTimeModel } from "../engine/step-time-model.ts";
 import type { FleetNetwork } from "../network/fleet-network.ts";
+import type { KvTiersInput } from "../tiers/tier-input.ts";
 import type { Workload } from "../workload/workload.ts";
 import type { DisaggregationInput } from "./disaggregation-input.ts";
 
@@ -17,6 +18,8 @@ export interface PoolInput {
   readonly labels: Readonly<Record<string, string>>;
   /** Labels of each endpoint instead, where they are not alike. */
   readonly replicaLabels?: readonly Readonly<Record<string, string>>[];
+  /** Where its replicas keep KV blocks below HBM; absent: nowhere. */
+  readonly kvTiers?: KvTiersInput;
 }
 
 /** Everything a run depends on: same input, same bytes out. */

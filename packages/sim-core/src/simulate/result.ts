@@ -1,3 +1,5 @@
+import type { TierColumns, TierResults } from "../tiers/tier-results.ts";
+
 /** How a request ended. */
 export const Outcome = {
   /** Still under way or not sent when the run was stopped. */
@@ -24,13 +26,15 @@ export interface RequestColumns {
   readonly finishUs: Float64Array;
   /** Index of the replica over all pools, -1 for none. */
   readonly replica: Int32Array;
-  /** Prompt tokens found in the prefix cache at first admission. */
+  /** Prompt tokens found in the prefix cache at first admission, those loaded from tiers below it included. */
   readonly cachedTokens: Int32Array;
   readonly preemptions: Uint16Array;
   /** An Outcome each. */
   readonly outcome: Uint8Array;
   /** Only of a fleet whose pods may prefill for one another. */
   readonly disaggregation?: DisaggregationColumns;
+  /** Only of a fleet with tiers below HBM. */
+  readonly tiers?: TierColumns;
 }
 
 /** Of requests that were prefilled on one replica and decoded on another; NaN, -1 and 0 for the others. */
@@ -94,6 +98,8 @@ export interface SimulationResult {
   readonly replicas: readonly ReplicaSummary[];
   readonly itl: ItlHistogram;
   readonly series?: Series;
+  /** Only of a fleet with tiers below HBM. */
+  readonly kvTiers?: TierResults;
   /** Time of the last event. */
   readonly endUs: number;
   readonly events: number;

@@ -1,6 +1,7 @@
 import { type Decision, type HostEndpoint, Router } from "@windtunnel/router-policies";
 import type { Engine, EngineListener } from "../engine/engine-listener.ts";
 import { ItlRecorder } from "../engine/itl-histogram.ts";
+import type { KvConnector } from "../engine/kv-connector.ts";
 import { KvEventLog } from "../engine/kv-event-log.ts";
 import { PlainReplica } from "../engine/plain-replica.ts";
 import { PromptStreams } from "../engine/prompt-streams.ts";
@@ -11,6 +12,8 @@ import { EventTree } from "../kernel/event-tree.ts";
 import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { namedStream } from "../kernel/random.ts";
+import { firstMatch } from "../tiers/first-match.ts";
+import { KvTiers } from "../tiers/kv-tiers.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Disaggregation, emptyDisaggregationColumns, type LegHost } from "./disaggregation.ts";
 import type { DisaggregationInput } from "./disaggregation-input.ts";
@@ -64,6 +67,7 @@ class Simulation implements EngineListener {
   readonly #itl = new ItlRecorder();
   readonly #columns: ReturnType<typeof emptyColumns>;
   readonly #disaggregation: Disaggregation | undefined;
+  readonly #tiers: KvTiers | undefined;
   readonly #tellStarted: boolean;
   readonly #tellEnded: boolean;
   /** By replica: requests completed, and the prompt tokens of those admitted, in all and found cached. */
@@ -90,6 +94,7 @@ class Simulation implements EngineListener {
     this.#columns = emptyColumns(input, this.#arrivals.reactsToEnds);
     if (input.disaggregation !== undefined) this.#disaggregation = this.#newDisaggregation(input, input.disaggregation);
     const streams = new PromptStreams(input.workload);
+    if (input.pools.some(({ kvTiers }) => kvTiers !== undefined)) this.#tiers = this.#newTiers(streams);
     for (const pool of input.pools) {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
     }
@@ -103,7 +108,7 @@ class Simulation implements EngineListener {
       const metrics = this.#members.map(({ endpoint }) => endpoint.metrics);
       this.#scraper = new Scraper(this.#engines, metrics, names, input.scrapeIntervalUs);
     }
-    if (needs.kvEvents) this.#kvEvents = new KvEventFeed(this.#router, this.#members);
+    if (needs.kvEvents) this.#kvEvents = new KvEventFeed(this.#router, this.#members, this.#tiers?.chains);
     if (input.seriesIntervalUs !== undefined) this.#series = new SeriesRecorder(this.#engines, input.seriesIntervalUs);
   }
 
@@ -116,10 +121,10 @@ class Simulation implements EngineListener {
       numGpuBlocks: pool.numGpuBlocks,
       requests: this.#requests,
       streams,
-      listener: this.#disaggregation?.listener(number) ?? this,
+      listener: this.#listenerOf(number),
       log,
       itl: this.#itl,
-      connector: this.#disaggregation?.connector() ?? null,
+      connector: this.#connectorOf(number),
     };
     const engine = this.#input.path === "plain" ? new PlainReplica(parts) : new Replica(parts);
     const endpoint = this.#router.addEndpoint({
@@ -135,6 +140,38 @@ class Simulation implements EngineListener {
     this.#engines.push(engine);
   }
 
+  #listenerOf(replica: number): EngineListener {
+    const listener = this.#disaggregation?.listener(replica) ?? this;
+    return this.#tiers?.listener(replica, listener) ?? listener;
+  }
+
+  #connectorOf(replica: number): KvConnector | null {
+    const connectors = [this.#disaggregation?.connector(), this.#tiers?.connector(replica)];
+    return firstMatch(connectors.filter((connector) => connector != null));
+  }
+
+  #newTiers(streams: PromptStreams): KvTiers {
+    const simulation = this;
+    const { pools, network, kvEventDelayUs, workload } = this.#input;
+    const host = {
+      requests: this.#requests,
+      streams,
+      get nowUs() {
+        return simulation.#nowUs;
+      },
+      count: workload.count,
+      loaded: (replica: number, slot: number) => {
+        const engine = this.#engines[replica]!;
+        engine.loaded(slot, this.#nowUs);
+        this.#tree.set(replica, engine.nextKey);
+      },
+    };
+    const kvEvents = this.#router.needs.kvEvents;
+    const tiers = new KvTiers(pools, host, { network, kvEvents, kvEventDelayUs });
+    this.#columns.tiers = tiers.columns;
+    return tiers;
+  }
+
   run(): SimulationResult {
     const tree = this.#tree;
     const engines = this.#engines;
@@ -142,6 +179,7 @@ class Simulation implements EngineListener {
     const scraper = this.#scraper;
     const arrivals = this.#arrivals;
     const legs = this.#disaggregation;
+    const tiers = this.#tiers;
     const reacts = arrivals.reactsAtOnce || legs?.actsAtOnce === true;
     let events = 0;
     let checkAt = EVENTS_PER_CHECK;
@@ -151,11 +189,14 @@ class Simulation implements EngineListener {
       const arrivalUs = arrivals.nextUs;
       const arrivalKey = eventKey(arrivalUs, Phase.arrival);
       const legKey = legs === undefined ? Infinity : legs.nextKey;
-      if (legs !== undefined && legKey < engineKey && legKey < arrivalKey) {
-        const nowUs = keyTimeUs(legKey);
+      const tierKey = tiers === undefined ? Infinity : eventKey(tiers.nextEndUs, Phase.transferEnd);
+      const flowKey = legKey <= tierKey ? legKey : tierKey;
+      if (flowKey < engineKey && flowKey < arrivalKey) {
+        const nowUs = keyTimeUs(flowKey);
         series?.sampleUntil(nowUs);
         this.#nowUs = nowUs;
-        legs.run(keyPhase(legKey));
+        if (legKey <= tierKey) legs!.run(keyPhase(legKey));
+        else tiers!.run();
       } else if (engineKey < arrivalKey) {
         const member = tree.first;
         const nowUs = keyTimeUs(engineKey);
@@ -164,7 +205,7 @@ class Simulation implements EngineListener {
         this.#nowUs = nowUs;
         const engine = engines[member]!;
         // Unless an end can cause an arrival at once, only one that is due can come between this step and the next.
-        engine.run(!reacts && arrivalUs > nowUs && legKey > eventKey(nowUs, Phase.stepStart));
+        engine.run(!reacts && arrivalUs > nowUs && flowKey > eventKey(nowUs, Phase.stepStart));
         tree.set(member, engine.nextKey);
       } else if (arrivalUs === Infinity) {
         break;
@@ -237,6 +278,7 @@ class Simulation implements EngineListener {
     requests.ticket[slot] = ticket;
     requests.priority[slot] = workload.classes === undefined ? 0 : this.#priorityOf(row);
     requests.readyUs[slot] = this.#nowUs + requestOverheadUs;
+    this.#tiers?.enqueued(index, slot);
     engine.enqueue(slot);
     this.#tree.set(index, engine.nextKey);
   }
@@ -381,6 +423,7 @@ class Simulation implements EngineListener {
       requests: { ...this.#columns, arrivalUs: this.#arrivalsOf(stopped) },
       replicas: this.#members.map((member, index) => this.#summarise(member, index)),
       itl: { counts: this.#itl.counts, bucketLowUs: ItlRecorder.bucketLowUs },
+      ...(this.#tiers === undefined ? {} : { kvTiers: this.#tiers.results() }),
       ...(series === undefined ? {} : { series }),
       endUs: this.#nowUs + 0,
       events,

@@ -1,0 +1,355 @@
+import type { EngineListener } from "../engine/engine-listener.ts";
+import type { KvConnector } from "../engine/kv-connector.ts";
+import type { PromptStreams } from "../engine/prompt-streams.ts";
+import type { RequestsInFlight } from "../engine/requests-in-flight.ts";
+import { Links } from "../network/links.ts";
+import { ChainBuilder, sourcesOf, type TieredPool, type TierFleet } from "./build-chains.ts";
+import { type LoadPlan, planLoad } from "./load-plan.ts";
+import { RowRuns } from "./row-runs.ts";
+import type { TierChain, TierSource } from "./tier-chain.ts";
+import { type TierJob, TierJobs } from "./tier-jobs.ts";
+import { emptyTierColumns, type TierColumns, type TierResults } from "./tier-results.ts";
+import type { TierWay } from "./tier-ways.ts";
+import { TierWriter } from "./tier-writer.ts";
+
+const NONE = -1;
+
+/** What the tiers need of the simulation that they are part of. */
+export interface TierHost {
+  readonly requests: RequestsInFlight;
+  readonly streams: PromptStreams;
+  readonly nowUs: number;
+  /** Requests of the run. */
+  readonly count: number;
+  loaded(replica: number, slot: number): void;
+}
+
+/** A request whose blocks are looked for, or on their way. */
+interface Load {
+  readonly chain: TierChain;
+  readonly plan: LoadPlan;
+  started: boolean;
+  /** Transfers that have not ended. */
+  parts: number;
+}
+
+/**
+ * The tiers below HBM of all replicas. Engines know them as `KvConnector`s: blocks are looked for once, when a request
+ * first comes to the head of the queue, and kept until they are loaded; what an engine has computed is written when a
+ * prompt is done, and when a request ends.
+ */
+export class KvTiers {
+  readonly columns: TierColumns;
+  readonly chains: readonly (TierChain | undefined)[];
+  readonly #host: TierHost;
+  readonly #builder: ChainBuilder;
+  readonly #links: Links;
+  readonly #jobs = new TierJobs();
+  readonly #writer = new TierWriter(this.#jobs, (job, way, bytes) => this.#start(job, way, bytes));
+  readonly #rowRuns: RowRuns;
+
+  // By slot.
+  /** Row for which blocks were looked for, or NONE. */
+  #askedFor = new Int32Array(64).fill(NONE);
+  readonly #loads: (Load | undefined)[] = [];
+
+  constructor(
+    pools: readonly TieredPool[],
+    host: TierHost,
+    fleet: Pick<TierFleet, "network" | "kvEvents" | "kvEventDelayUs">,
+  ) {
+    this.#host = host;
+    this.#links = new Links(fleet.network?.links ?? []);
+    this.#rowRuns = new RowRuns(host.streams);
+    this.#builder = new ChainBuilder({
+      ...{ ...fleet, pools, links: this.#links, firstPrivate: host.streams.firstPrivate },
+      spilled: (segment, from, to) => this.#writer.spilled(segment, from, to),
+    });
+    this.chains = this.#builder.chains;
+    this.columns = emptyTierColumns(sourcesOf(pools), host.count);
+    this.#warmUp();
+  }
+
+  /** No transfer ends before; Infinity when none is under way. */
+  get nextEndUs(): number {
+    return this.#links.nextEndUs;
+  }
+
+  /** Does what has ended by now. */
+  run(): void {
+    const { nowUs } = this.#host;
+    for (let id = this.#links.takeEnded(nowUs); id >= 0; id = this.#links.takeEnded(nowUs)) {
+      this.#end(this.#jobs.byId(this.#links.tagOf(id)));
+    }
+  }
+
+  /** Copies what the request will need from tiers that prefetch to the first, while it waits. */
+  enqueued(replica: number, slot: number): void {
+    const chain = this.chains[replica];
+    if (chain === undefined || !chain.tiers.some(({ input }) => input.prefetch)) return;
+    const { requests } = this.#host;
+    const blocks = Math.floor(requests.promptTokens[slot]! / chain.blockSizeTokens);
+    const runs = this.#rowRuns.of(requests.row[slot]!, 0, blocks, chain.blockSizeTokens);
+    const wanted = planLoad(chain, runs, requests.promptTokens[slot]!);
+    const first = chain.tiers[0]!;
+    for (const { source, segment, from, to } of wanted?.pieces ?? []) {
+      if (source.isPeer || !source.input.prefetch || source.level === 0) continue;
+      const { upWay } = chain.tiers[source.level]!;
+      runs.clear();
+      runs.push(segment, from, to);
+      this.#writer.write(chain, first, runs, upWay, source);
+    }
+  }
+
+  // --- what engines ask and tell ------------------------------------------------------------------------------------
+
+  /** What stands between the engine of a replica and its tiers; null where it has none. */
+  connector(replica: number): KvConnector | null {
+    const chain = this.chains[replica];
+    if (chain === undefined) return null;
+    return {
+      blocks: null,
+      matchedTokens: (slot, computedTokens) => this.#matchedTokens(chain, slot, computedTokens),
+      startLoad: (slot, fromTokens) => this.#startLoad(chain, slot, fromTokens),
+      // What is written is copied aside at once.
+      holdsBlocks: () => false,
+    };
+  }
+
+  /** Hears of the requests in the engine of a replica, before `inner` does. */
+  listener(replica: number, inner: EngineListener): EngineListener {
+    const chain = this.chains[replica];
+    if (chain === undefined) return inner;
+    return {
+      scheduled: (slot, cachedTokens) => {
+        this.#forget(slot);
+        inner.scheduled(slot, cachedTokens);
+      },
+      firstToken: (slot) => {
+        const { promptTokens } = this.#host.requests;
+        this.#writeThrough(chain, slot, 0, Math.floor(promptTokens[slot]! / chain.blockSizeTokens), false);
+        inner.firstToken(slot);
+      },
+      preempted: (slot) => inner.preempted(slot),
+      finished: (slot) => {
+        const { promptTokens, outputTokens } = this.#host.requests;
+        const prompt = promptTokens[slot]!;
+        // The last token was sampled and not computed.
+        const blocks = Math.floor((prompt + outputTokens[slot]! - 1) / chain.blockSizeTokens);
+        this.#writeThrough(chain, slot, Math.floor(prompt / chain.blockSizeTokens), blocks, true);
+        inner.finished(slot);
+      },
+    };
+  }
+
+  #matchedTokens(chain: TierChain, slot: number, computedTokens: number): number {
+    const row = this.#host.requests.row[slot]!;
+    if (slot >= this.#askedFor.length) this.#grow(slot);
+    if (this.#askedFor[slot] !== row) {
+      this.#forget(slot);
+      this.#askedFor[slot] = row;
+      this.#look(chain, slot, computedTokens);
+    }
+    const load = this.#loads[slot];
+    if (load === undefined) return 0;
+    const { from, to } = load.plan;
+    const computed = computedTokens / chain.blockSizeTokens;
+    // The engine may have gained blocks since; where it has lost some, what was found no longer joins on.
+    return computed < from || computed >= to ? 0 : (to - computed) * chain.blockSizeTokens;
+  }
+
+  #look(chain: TierChain, slot: number, computedTokens: number): void {
+    const { requests } = this.#host;
+    const row = requests.row[slot]!;
+    const size = chain.blockSizeTokens;
+    const promptTokens = requests.promptTokens[slot]!;
+    const blocks = Math.floor(promptTokens / size);
+    const runs = this.#rowRuns.of(row, computedTokens / size, blocks, size);
+    const plan = planLoad(chain, runs, promptTokens);
+    if (plan !== undefined) {
+      for (const { source, segment, from, to } of plan.pieces) source.instance.store.pin(segment, from, to);
+      this.#loads[slot] = { chain, plan, started: false, parts: 0 };
+    }
+    this.#touch(chain, row, blocks);
+  }
+
+  /** The row's first blocks are in use, wherever they are. */
+  #touch(chain: TierChain, row: number, blocks: number): void {
+    const runs = this.#rowRuns.of(row, 0, blocks, chain.blockSizeTokens);
+    for (const { instance } of chain.tiers) {
+      for (let run = runs.length - 1; run >= 0; run--) {
+        instance.store.touch(runs.segment(run), runs.from(run), runs.to(run));
+      }
+    }
+  }
+
+  // --- loads --------------------------------------------------------------------------------------------------------
+
+  #startLoad(chain: TierChain, slot: number, fromTokens: number): void {
+    const load = this.#loads[slot]!;
+    load.started = true;
+    const { pieces } = load.plan;
+    const fromBlock = fromTokens / chain.blockSizeTokens;
+    const { columns } = this;
+    const row = this.#host.requests.row[slot]!;
+    // The last token is computed even where it was loaded.
+    let left = this.#host.requests.promptTokens[slot]! - 1 - fromTokens;
+    for (let at = 0; at < pieces.length; ) {
+      const { source } = pieces[at]!;
+      let blocks = 0;
+      for (; at < pieces.length && pieces[at]!.source === source; at++) {
+        const { from, to } = pieces[at]!;
+        blocks += Math.max(0, to - Math.max(from, fromBlock));
+      }
+      if (blocks === 0) continue;
+      const bytes = blocks * chain.blockBytes;
+      const tokens = Math.min(left, blocks * chain.blockSizeTokens);
+      left -= tokens;
+      columns.hitTokens[source.column]![row]! += tokens;
+      columns.loadedBytes[row]! += bytes;
+      this.#load(load, slot, source, bytes);
+    }
+    columns.loadStartUs[row] = this.#host.nowUs;
+  }
+
+  #load(load: Load, slot: number, source: TierSource, bytes: number): void {
+    const job = this.#jobs.take();
+    job.slot = slot;
+    load.parts++;
+    source.instance.readBytes += bytes;
+    this.#start(job, source.way, bytes);
+  }
+
+  #endLoad(slot: number): void {
+    const load = this.#loads[slot]!;
+    if (--load.parts > 0) return;
+    const { chain, plan } = load;
+    this.columns.loadEndUs[this.#host.requests.row[slot]!] = this.#host.nowUs;
+    this.#unpin(plan);
+    this.#loads[slot] = undefined;
+    for (const { source, segment, from, to } of plan.pieces) {
+      if (source.isPeer || !source.input.promote) continue;
+      for (let level = source.level - 1; level >= 0; level--) {
+        this.#writer.promote(chain, chain.tiers[level]!, segment, from, to);
+        this.#publish(chain);
+      }
+    }
+    this.#host.loaded(chain.replica, slot);
+  }
+
+  #unpin({ pieces }: LoadPlan): void {
+    for (const { source, segment, from, to } of pieces) source.instance.store.unpin(segment, from, to);
+  }
+
+  /** The request is being computed, or is another: what was found for it and not loaded may go. */
+  #forget(slot: number): void {
+    if (slot >= this.#askedFor.length) return;
+    this.#askedFor[slot] = NONE;
+    const load = this.#loads[slot];
+    if (load === undefined) return;
+    this.#unpin(load.plan);
+    this.#loads[slot] = undefined;
+  }
+
+  // --- writes and transfers -----------------------------------------------------------------------------------------
+
+  #writeThrough(chain: TierChain, slot: number, from: number, to: number, outputs: boolean): void {
+    if (from >= to) return;
+    const row = this.#host.requests.row[slot]!;
+    let lacked = true;
+    for (const tier of chain.tiers) {
+      if (tier.input.write !== "through" || (outputs && !tier.input.storeOutputs)) continue;
+      const runs = this.#rowRuns.of(row, from, to, chain.blockSizeTokens);
+      lacked = this.#writer.write(chain, tier, runs, tier.writeWay) && lacked;
+    }
+    // What was there before comes before what was added: it stays as long.
+    if (!lacked || from > 0) this.#touch(chain, row, to);
+    this.#publish(chain);
+  }
+
+  #start(job: TierJob, way: TierWay, bytes: number): void {
+    job.way = way;
+    job.bytes = bytes;
+    way.underWay++;
+    this.#links.start(way.path, bytes, this.#host.nowUs, job.id);
+  }
+
+  #end(job: TierJob): void {
+    const { into, from, slot, runs } = job;
+    job.way!.underWay--;
+    if (into === undefined) {
+      this.#jobs.free(job);
+      this.#endLoad(slot);
+      return;
+    }
+    this.#writer.written(into.instance, job);
+    if (from !== undefined) {
+      const { store } = from.instance;
+      for (let run = 0; run < runs.length; run++) store.unpin(runs.segment(run), runs.from(run), runs.to(run));
+    }
+    this.#jobs.free(job);
+    for (const log of into.instance.logs) log.publish(this.#host.nowUs);
+  }
+
+  /** Dates what the tiers of a replica have evicted. */
+  #publish(chain: TierChain): void {
+    for (const { instance } of chain.tiers) for (const log of instance.logs) log.publish(this.#host.nowUs);
+  }
+
+  // --- the start and the end of a run -------------------------------------------------------------------------------
+
+  /** Fills the tiers that hold something from the start. */
+  #warmUp(): void {
+    const { streams, count } = this.#host;
+    for (const { instance, chain, input } of this.#warmTiers()) {
+      const { store } = instance;
+      for (let row = 0; row < count && input.warm && store.usedBlocks < store.capacityBlocks; row++) {
+        const blocks = Math.floor(streams.promptTokens(row) / chain.blockSizeTokens);
+        const runs = this.#rowRuns.of(row, 0, blocks, chain.blockSizeTokens);
+        const job = this.#jobs.take();
+        for (let run = 0; run < runs.length; run++) {
+          const segment = runs.segment(run);
+          if (segment < streams.firstPrivate) store.missing(segment, runs.from(run), runs.to(run), job.runs);
+        }
+        job.runs.keep(store.capacityBlocks - store.usedBlocks);
+        for (let run = job.runs.length - 1; run >= 0; run--) {
+          store.add(job.runs.segment(run), job.runs.from(run), job.runs.to(run), job.id);
+        }
+        this.#writer.written(instance, job);
+        this.#jobs.free(job);
+      }
+      for (const log of instance.logs) log.publish(-Infinity);
+    }
+  }
+
+  #warmTiers() {
+    const tiers = this.chains.flatMap((chain) => (chain?.tiers ?? []).map((tier) => ({ chain: chain!, ...tier })));
+    return this.#builder.instances.map((instance) => tiers.find((tier) => tier.instance === instance)!);
+  }
+
+  results(): TierResults {
+    const { nowUs } = this.#host;
+    return {
+      tiers: this.#builder.instances.map(({ tier, of, store, readBytes, writtenBytes }) => ({
+        ...{ tier, of, readBytes, writtenBytes },
+        capacityBlocks: store.capacityBlocks,
+        usedBlocks: store.usedBlocks,
+        peakBlocks: store.peakBlocks,
+        storedBlocks: store.storedBlocks,
+        evictedBlocks: store.evictedBlocks,
+      })),
+      links: this.#links.links.flatMap(({ name, bytesPerSecond }, link) => {
+        const carriedBytes = this.#links.carriedBytes(link);
+        return carriedBytes === 0
+          ? []
+          : [{ name, bytesPerSecond, carriedBytes, busyUs: this.#links.busyUs(link, nowUs) }];
+      }),
+    };
+  }
+
+  #grow(slot: number): void {
+    const grown = new Int32Array(2 * slot + 1).fill(NONE);
+    grown.set(this.#askedFor);
+    this.#askedFor = grown;
+  }
+}

@@ -1,0 +1,80 @@
+import fc from "fast-check";
+import { acceleratorNamed } from "../../src/hardware/catalogue.ts";
+import { FleetNetwork } from "../../src/network/fleet-network.ts";
+import { Placement } from "../../src/network/placement.ts";
+import { defaultTopology } from "../../src/network/topology.ts";
+import type { SimulationInput } from "../../src/simulate/input.ts";
+import type { KvTierInput } from "../../src/tiers/tier-input.ts";
+import { randomDisaggregatedFleet } from "./random-disaggregated-fleet.ts";
+import { randomFleet } from "./random-fleet.ts";
+
+export const networkOf = (pools: SimulationInput["pools"]): FleetNetwork => {
+  const unplaced = pools
+    .filter(({ replicas }) => replicas > 0)
+    .map(({ name, replicas }) => ({
+      ...{ name, replicas, devicesPerReplica: 1 },
+      accelerator: acceleratorNamed("h100-sxm"),
+    }));
+  const topology = defaultTopology(unplaced);
+  const placement = new Placement(topology);
+  for (const pool of unplaced) placement.place(pool, {});
+  return new FleetNetwork(topology, placement.replicas);
+};
+
+/** A tier with everything at its default, but for what is given. */
+export const tier = (given: Partial<KvTierInput> = {}): KvTierInput => ({
+  tier: "host-dram",
+  capacityBytes: 1e9,
+  scope: "replica",
+  write: "through",
+  load: "always",
+  promote: true,
+  prefetch: false,
+  storeOutputs: true,
+  readPeers: false,
+  warm: false,
+  ...given,
+});
+
+const BYTES_PER_TOKEN = 100_000;
+const BLOCK_BYTES = 16 * BYTES_PER_TOKEN;
+
+const tierOf = (name: string, first: boolean): fc.Arbitrary<KvTierInput> =>
+  fc
+    .record({
+      capacityBlocks: fc.integer({ min: 0, max: 80 }),
+      scope: fc.constantFrom("replica" as const, "node" as const, "fleet" as const),
+      write: fc.constantFrom("through" as const, "through" as const, first ? ("none" as const) : ("back" as const)),
+      load: fc.constantFrom("always" as const, "always" as const, "cheaper" as const, "never" as const),
+      promote: fc.boolean(),
+      prefetch: fc.boolean(),
+      storeOutputs: fc.boolean(),
+      readPeers: fc.boolean(),
+      warm: fc.boolean(),
+    })
+    .map(({ capacityBlocks, ...rest }) => ({ tier: name, capacityBytes: capacityBlocks * BLOCK_BYTES, ...rest }));
+
+const chains = fc
+  .tuple(
+    tierOf("host-dram", true),
+    tierOf("nvme", false),
+    tierOf("network-store", false),
+    fc.integer({ min: 1, max: 7 }),
+  )
+  .map(([dram, nvme, store, which]) => [dram, nvme, store].filter((_, at) => (which >> at) & 1))
+  .map(([first, ...others]) => [
+    { ...first!, write: first!.write === "back" ? ("through" as const) : first!.write },
+    ...others,
+  ]);
+
+/** Small fleets with tiers of every kind that are short of room, with and without prefill on other pods. */
+export const randomTieredFleet: fc.Arbitrary<SimulationInput> = fc
+  .tuple(fc.oneof(randomFleet, randomDisaggregatedFleet), chains, fc.boolean())
+  .map(([input, tiers, lastHasNone]) => {
+    const pools = input.pools
+      .filter(({ replicas }) => replicas > 0)
+      .map((pool, index) =>
+        lastHasNone && index > 0 ? pool : { ...pool, kvTiers: { kvBytesPerToken: BYTES_PER_TOKEN, tiers } },
+      );
+    return { ...input, pools, network: networkOf(pools) };
+  });
