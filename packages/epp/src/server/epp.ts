@@ -179,7 +179,8 @@ class Epp implements RunningEpp {
     await this.#election?.stop();
     const windowMs = this.#options.durationUs("drain-timeout") / 1000;
     this.#log.info({ windowMs }, "draining");
-    await sleep(windowMs);
+    // Not what keeps the process: a second signal ends it at once.
+    await sleep(windowMs, undefined, { ref: false });
     return (await this.#grpc?.drain(windowMs)) ?? { abandoned: 0 };
   }
 

@@ -1,7 +1,7 @@
 import { eppDemo } from "../demo/demo.ts";
 import { createLog } from "../operations/log.ts";
 import { startEpp } from "./epp.ts";
-import { type EppFlag, FLAG_SECTIONS, INEFFECTIVE_FLAGS } from "./flags.ts";
+import { type EppFlag, FLAG_SECTIONS, INEFFECTIVE_FLAGS, type IneffectiveFlag } from "./flags.ts";
 import { eppOptions } from "./options.ts";
 
 const HELP_COLUMN = 40;
@@ -66,7 +66,8 @@ Serves as the Endpoint Picker of a Gateway API Inference Extension gateway until
 those of llm-d's (+ marks what llm-d does not have). demo tries it on loopback: a real Envoy, three fake vLLM servers.
 
 ${sections.join("\n")}
-Read and without effect: ${INEFFECTIVE_FLAGS.map(({ name }) => `--${name}`).join(", ")}.
+Flags of llm-d that are read and have no effect
+${INEFFECTIVE_FLAGS.map(ineffectiveLine).join("\n")}
 
 Exit codes: 0 ended with every request answered (or demo, help), 1 requests were given up at the end, or a crash,
 2 bad usage or input, 130 ended by a second signal.
@@ -74,6 +75,10 @@ Exit codes: 0 ended with every request answered (or demo, help), 1 requests were
 Without Kubernetes or TLS, with two model servers:
   windtunnel epp --secure-serving=false --endpoint a=10.0.0.1:8000 --endpoint b=10.0.0.2:8000
 `;
+}
+
+function ineffectiveLine({ name, why }: IneffectiveFlag): string {
+  return `${`  --${name}`.padEnd(HELP_COLUMN)} ${why}`;
 }
 
 function helpLine({ name, kind, value = kind, help, ours, default: fallback }: EppFlag): string {

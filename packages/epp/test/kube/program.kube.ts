@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ChildProgram } from "../../src/demo/child-program.ts";
 import { freePorts, ourEpp } from "../support/epp-program.ts";
+import { healthStatus } from "../support/health-client.ts";
 import { Cluster, clusterPrograms, type Manifest } from "./cluster.ts";
-import { healthStatus } from "./health-client.ts";
 
 const programs = await clusterPrograms();
 if ("skip" in programs) process.stderr.write(`skipped: the program in a real cluster: ${programs.skip}\n`);
