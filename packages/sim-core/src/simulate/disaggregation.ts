@@ -57,6 +57,8 @@ export interface LegHost {
  * Where there is no room the request waits; it is never dropped.
  */
 export class Disaggregation {
+  /** Key of the next thing that happens between pods. */
+  nextKey = Infinity;
   readonly #input: DisaggregationInput;
   readonly #host: LegHost;
   readonly #columns: DisaggregationColumns;
@@ -105,11 +107,13 @@ export class Disaggregation {
     return this.#input.sidecarLegUs === 0 || this.#input.setUpUs < 1;
   }
 
-  /** Key of the next thing that happens between pods. */
-  get nextKey(): number {
+  /** Brings `nextKey` up to date. */
+  #changed(): void {
     const transferKey = eventKey(this.#port.nextEndUs, Phase.transferEnd);
-    const legKey = eventKey(Math.min(this.#legs.firstTimeUs, this.#holds.firstTimeUs), Phase.leg);
-    return transferKey < legKey ? transferKey : legKey;
+    const legUs = this.#legs.firstTimeUs;
+    const holdUs = this.#holds.firstTimeUs;
+    const legKey = eventKey(legUs < holdUs ? legUs : holdUs, Phase.leg);
+    this.nextKey = transferKey < legKey ? transferKey : legKey;
   }
 
   /** Does what `nextKey` says. */
@@ -123,6 +127,7 @@ export class Disaggregation {
       this.#timeOut(this.#holds.pop());
       this.#forgetMoved();
     }
+    this.#changed();
   }
 
   /** The router has sent the row to be prefilled on one replica and decoded on another. */
@@ -132,6 +137,7 @@ export class Disaggregation {
     this.#stage[row] = Stage.called;
     this.#legs.push(this.#host.nowUs + this.#input.sidecarLegUs, row);
     if (this.#input.transfer === "push" && !this.#failsFinally(row)) this.#host.enqueueDecode(row, ticket);
+    this.#changed();
   }
 
   // --- legs -------------------------------------------------------------------------------------------------------
@@ -196,6 +202,7 @@ export class Disaggregation {
     else if (this.#decodeSlot[row] !== NONE) this.#sendLast(row);
     this.#forgetMoved();
     this.#holds.push(nowUs + this.#input.holdTimeoutUs, row);
+    this.#changed();
   }
 
   /** Holds are ended long before they time out, in about the order in which they began. */
@@ -245,11 +252,13 @@ export class Disaggregation {
     const stage = this.#stage[row];
     if (stage === Stage.held) {
       this.#send(row, bytes, 0);
+      this.#changed();
       return;
     }
     // It waits for its prefill, with blocks that the prefill may need where pods do both for one another.
     this.#holds.push(this.#host.nowUs + this.#input.holdTimeoutUs, row);
     if (stage === Stage.prefilling && !Number.isNaN(this.#host.columns.scheduledUs[row]!)) this.#sendFirst(row);
+    this.#changed();
   }
 
   /** All layers but the last go while the prompt is computed. */
@@ -319,7 +328,9 @@ export class Disaggregation {
           this.#columns.decodeScheduledUs[row] = this.#host.nowUs;
         }
         const untouched = Number.isNaN(this.#columns.transferStartUs[row]!);
-        if (isPrefill && untouched && this.#decodeSlot[row] !== NONE) this.#sendFirst(row);
+        if (!isPrefill || !untouched || this.#decodeSlot[row] === NONE) return;
+        this.#sendFirst(row);
+        this.#changed();
       },
       firstToken: (slot) => {
         if (this.#isPrefill[slot] === 0) listener.firstToken(slot);
