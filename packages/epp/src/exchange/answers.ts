@@ -3,7 +3,7 @@ import { DESTINATION_HEADER, DROPPED_REASON_HEADER, LB_NAMESPACE, SCORES_KEY } f
 import type { RequestError } from "./request-error.ts";
 
 /** Body chunks stay below the 64 KB that Envoy recommends, as upstream's (llm-d-router, `pkg/common/envoy/chunking.go`). */
-export const MAX_CHUNK_BYTES = 62_000;
+const MAX_CHUNK_BYTES = 62_000;
 
 type Phase = "requestBody" | "responseBody";
 

@@ -274,7 +274,7 @@ function trailersOf(status: number, message: string): Record<string, string> {
 }
 
 /** Percent-encodes what gRPC does not allow in `grpc-message`: all but printable ASCII without `%`. */
-export function encodeGrpcMessage(message: string): string {
+function encodeGrpcMessage(message: string): string {
   let encoded = "";
   for (const byte of Buffer.from(message, "utf8"))
     encoded +=

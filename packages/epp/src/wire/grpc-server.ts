@@ -32,7 +32,7 @@ export interface GrpcLimits {
 }
 
 /** Message sizes are those of upstream's options; a gateway resets about as many streams as it has requests. */
-export const DEFAULT_GRPC_LIMITS: GrpcLimits = {
+const DEFAULT_GRPC_LIMITS: GrpcLimits = {
   maxRecvMessageBytes: 4 * 1024 * 1024,
   maxSendMessageBytes: 4 * 1024 * 1024,
   maxResetsPerSecond: 20_000,

@@ -22,7 +22,7 @@ export interface HealthFacts {
 }
 
 /** The services that a probe or a gateway asks for; `List` answers for them. */
-export const HEALTH_SERVICES = ["", "liveness", "readiness", EXT_PROC_SERVICE] as const;
+const HEALTH_SERVICES = ["", "liveness", "readiness", EXT_PROC_SERVICE] as const;
 
 /**
  * The health of a service by the Endpoint Picker's rules: without leader election every name is answered for, and

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 
 /** Where the cases lie; `README.md` there says the same as the types here. */
-export const CASES_FOLDER = join(import.meta.dirname, "..", "cases");
+const CASES_FOLDER = join(import.meta.dirname, "..", "cases");
 
 const content = z.union([
   z.string(),

@@ -14,7 +14,7 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
 }
 
 /** Header fields in HPACK, each literal, never indexed: RFC 7541, 6.2.3. */
-export function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
+function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
   const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
   return Buffer.concat(
     Object.entries(headers).flatMap(([name, value]) => [Buffer.from([0x10]), text(name), text(value)]),
