@@ -11,6 +11,7 @@ import { inWeightFormat } from "../model/parameters.ts";
 import type { PoolInput } from "../simulate/input.ts";
 import type { ScenarioEngine } from "./engine-schema.ts";
 import { devicesPerRank, type ParallelLayout, parallelLayout } from "./parallelism.ts";
+import { resolveTiers } from "./resolve-tiers.ts";
 import type { ScenarioPool } from "./schema.ts";
 import { createStepTime } from "./step-time.ts";
 
@@ -65,7 +66,12 @@ export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSe
   const stepTime = createStepTime(pool, { accelerator, model, profile, kvFormat: kvCacheDtype });
   const pricePerHourUsd = pool.pricePerHour ?? accelerator.pricePerHourUsd.value;
   return {
-    input: { name, replicas: pool.replicas * layout.data, labels, profile, stepTime, numGpuBlocks },
+    input: {
+      ...{ name, replicas: pool.replicas * layout.data, labels, profile, stepTime, numGpuBlocks },
+      ...(pool.kvTiers && {
+        kvTiers: resolveTiers(pool.kvTiers, model, kvCacheDtype, memory.sizingContextTokens ?? meanSequenceTokens),
+      }),
+    },
     hardware: replicaHardware(accelerator, devicesPerRank(layout), pricePerHourUsd),
     ...{ accelerator, layout, profile, ...memory, numGpuBlocks, pricePerHourUsd },
     quantization: model.weightFormat,

@@ -14,6 +14,7 @@ import { disaggregationOf, resolveDisaggregation } from "./resolve-disaggregatio
 import { resolveNetwork } from "./resolve-network.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { resolvePool } from "./resolve-pool.ts";
+import { checkSharedTiers } from "./resolve-tiers.ts";
 import type { Scenario } from "./schema.ts";
 
 /** What a scenario names and its host has read. */
@@ -49,7 +50,9 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
   });
   // Worked out anyway where a topology is given, as it may not fit.
   const disaggregation = disaggregationOf(spec.disaggregation, parts.router);
-  const network = spec.topology || disaggregation ? resolveNetwork(loaded) : undefined;
+  const tiered = pools.some(({ input }) => input.kvTiers !== undefined);
+  if (tiered) checkSharedTiers(loaded);
+  const network = spec.topology || disaggregation || tiered ? resolveNetwork(loaded) : undefined;
   const { series } = spec.observe;
   const record = recordedRows(spec.observe.decisions);
   return {
@@ -61,12 +64,8 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
       seed: spec.seed,
       scrapeIntervalUs: spec.signals.scrapeInterval,
       kvEventDelayUs: spec.signals.kvEventDelay,
-      ...(disaggregation
-        ? {
-            disaggregation: resolveDisaggregation(loaded, disaggregation, pools, parts.model),
-            ...(network && { network, places: placesOf(pools) }),
-          }
-        : {}),
+      ...(disaggregation ? { disaggregation: resolveDisaggregation(loaded, disaggregation, pools, parts.model) } : {}),
+      ...((disaggregation || tiered) && network ? { network, places: placesOf(pools) } : {}),
       ...(series === "none" ? {} : { seriesIntervalUs: series }),
       ...(record ? { recordDecision: record } : {}),
     },

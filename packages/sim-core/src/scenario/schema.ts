@@ -3,6 +3,7 @@ import { durationUsSchema } from "../kernel/unit-schemas.ts";
 import { disaggregationSchema } from "./disaggregation-schema.ts";
 import { engineSchema, stepTimeSchema } from "./engine-schema.ts";
 import { parallelismSchema } from "./parallelism.ts";
+import { tiersSchema } from "./tiers-schema.ts";
 import { placementSchema, topologySchema } from "./topology-schema.ts";
 import { workloadSchema } from "./workload-schema.ts";
 
@@ -29,6 +30,7 @@ const poolSchema = z
       .meta({ description: "US dollars for one accelerator for one hour; default: the catalogue's" }),
     placement: placementSchema.optional(),
     engine: engineSchema,
+    kvTiers: tiersSchema.optional(),
     stepTime: stepTimeSchema,
   })
   .meta({ description: "Alike replicas" });

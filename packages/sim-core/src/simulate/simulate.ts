@@ -152,7 +152,7 @@ class Simulation implements EngineListener {
 
   #newTiers(streams: PromptStreams): KvTiers {
     const simulation = this;
-    const { pools, network, kvEventDelayUs, workload } = this.#input;
+    const { pools, network, places, kvEventDelayUs, workload } = this.#input;
     const host = {
       requests: this.#requests,
       streams,
@@ -167,7 +167,7 @@ class Simulation implements EngineListener {
       },
     };
     const kvEvents = this.#router.needs.kvEvents;
-    const tiers = new KvTiers(pools, host, { network, kvEvents, kvEventDelayUs });
+    const tiers = new KvTiers(pools, host, { network, places, kvEvents, kvEventDelayUs });
     this.#columns.tiers = tiers.columns;
     return tiers;
   }

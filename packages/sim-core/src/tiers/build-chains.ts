@@ -25,6 +25,8 @@ export interface TieredPool {
 export interface TierFleet {
   readonly pools: readonly TieredPool[];
   readonly network: FleetNetwork | undefined;
+  /** By replica, where in the network it is; undefined: at its own number. */
+  readonly places: readonly number[] | undefined;
   readonly links: Links;
   readonly kvEvents: boolean;
   readonly kvEventDelayUs: number;
@@ -54,7 +56,7 @@ export class ChainBuilder {
 
   constructor(fleet: TierFleet) {
     this.#fleet = fleet;
-    this.#ways = new TierWays(fleet.network, fleet.links);
+    this.#ways = new TierWays(fleet.network, fleet.places, fleet.links);
     this.#sources = sourcesOf(fleet.pools);
     for (const pool of fleet.pools) {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index);
@@ -120,7 +122,8 @@ export class ChainBuilder {
   #ownerOf({ scope }: KvTierInput, { replica, replicaName }: Place): string {
     if (scope === "replica") return replicaName;
     if (scope === "fleet") return "fleet";
-    const node = this.#fleet.network?.replicas[replica]?.devices[0]?.node.name;
+    const { network, places } = this.#fleet;
+    const node = network?.replicas[places?.[replica] ?? replica]?.devices[0]?.node.name;
     if (node === undefined)
       throw new InvariantError("a tier of a node needs a network, which says where the nodes are");
     return node;

@@ -56,7 +56,7 @@ export class KvTiers {
   constructor(
     pools: readonly TieredPool[],
     host: TierHost,
-    fleet: Pick<TierFleet, "network" | "kvEvents" | "kvEventDelayUs">,
+    fleet: Pick<TierFleet, "network" | "places" | "kvEvents" | "kvEventDelayUs">,
   ) {
     this.#host = host;
     this.#links = new Links(fleet.network?.links ?? []);

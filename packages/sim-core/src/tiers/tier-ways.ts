@@ -19,29 +19,39 @@ const UNBOUNDED: NetworkPath = { links: [], latencyUs: 0, efficiencyFraction: 1,
 export class TierWays {
   readonly #links: Links;
   readonly #network: FleetNetwork | undefined;
+  readonly #places: readonly number[] | undefined;
   readonly #byPath = new Map<string, TierWay>();
 
-  constructor(network: FleetNetwork | undefined, links: Links) {
+  /** @param places by replica, where in the network it is; undefined: at its own number */
+  constructor(network: FleetNetwork | undefined, places: readonly number[] | undefined, links: Links) {
     this.#network = network;
+    this.#places = places;
     this.#links = links;
   }
 
   /** Between a tier and a replica's HBM. */
   toTier(replica: number, kind: TierKind, direction: "read" | "write"): TierWay {
-    return this.#way(this.#network?.pathToTier(replica, kind.storage, direction) ?? UNBOUNDED, kind.latencyUs.value);
+    const place = this.#placeOf(replica);
+    return this.#way(this.#network?.pathToTier(place, kind.storage, direction) ?? UNBOUNDED, kind.latencyUs.value);
   }
 
   /** Between a tier and the host's memory: the same without the way between that and HBM. */
   belowHost(replica: number, kind: TierKind, direction: "read" | "write"): TierWay {
-    const whole = this.#network?.pathToTier(replica, kind.storage, direction) ?? UNBOUNDED;
-    const host = this.#network?.pathToTier(replica, "hostDram", direction).links ?? [];
+    const place = this.#placeOf(replica);
+    const whole = this.#network?.pathToTier(place, kind.storage, direction) ?? UNBOUNDED;
+    const host = this.#network?.pathToTier(place, "hostDram", direction).links ?? [];
     const links = whole.links.filter((link) => !host.includes(link));
     return this.#way({ ...whole, links }, kind.latencyUs.value);
   }
 
   /** From what another replica's host keeps to a replica's HBM. */
   fromPeer(peer: number, replica: number, kind: TierKind): TierWay {
-    return this.#way(this.#network?.pathBetween(peer, replica) ?? UNBOUNDED, kind.latencyUs.value);
+    const path = this.#network?.pathBetween(this.#placeOf(peer), this.#placeOf(replica));
+    return this.#way(path ?? UNBOUNDED, kind.latencyUs.value);
+  }
+
+  #placeOf(replica: number): number {
+    return this.#places?.[replica] ?? replica;
   }
 
   #way({ links, latencyUs: pathUs, efficiencyFraction }: NetworkPath, ownUs: number): TierWay {
