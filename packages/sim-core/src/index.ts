@@ -30,8 +30,16 @@ export { resolveNetwork } from "./scenario/resolve-network.ts";
 export type { Scenario, ScenarioPool } from "./scenario/schema.ts";
 export type { JsonSchema } from "./scenario/schema-fields.ts";
 export { fieldAt, fieldsOf } from "./scenario/schema-fields.ts";
+export type { DisaggregationInput } from "./simulate/disaggregation-input.ts";
 export type { PoolInput, SimulationControl, SimulationInput } from "./simulate/input.ts";
-export type { ItlHistogram, ReplicaSummary, RequestColumns, Series, SimulationResult } from "./simulate/result.ts";
+export type {
+  DisaggregationColumns,
+  ItlHistogram,
+  ReplicaSummary,
+  RequestColumns,
+  Series,
+  SimulationResult,
+} from "./simulate/result.ts";
 export { Outcome } from "./simulate/result.ts";
 export { simulate } from "./simulate/simulate.ts";
 export type { TraceFormat } from "./workload/formats/format.ts";
