@@ -333,7 +333,8 @@ export class Disaggregation {
         this.#changed();
       },
       firstToken: (slot) => {
-        if (this.#isPrefill[slot] === 0) listener.firstToken(slot);
+        // Slots beyond the array are of no prefill leg.
+        if (this.#isPrefill[slot] !== 1) listener.firstToken(slot);
       },
       preempted: (slot) => listener.preempted(slot),
       finished: (slot) => {

@@ -46,6 +46,14 @@ describe("a request that one pod prefills and another decodes", () => {
     expect([...requests.replica]).toEqual([1, 1]);
   });
 
+  it("says when each first token came, however many are decoding", () => {
+    // A hundred in flight on the decode pod while each prompt has long been computed when the next one comes.
+    const workload = rows(Array.from({ length: 100 }, (_, index) => at(4_000 * index, 20, 400)));
+    const { requests } = simulate(twoPools(workload, { setUpUs: 100, sidecarLegUs: 200 }));
+    expect(requests.firstTokenUs.every((firstTokenUs) => !Number.isNaN(firstTokenUs))).toBe(true);
+    expect(requests.outcome.every((outcome) => outcome === Outcome.completed)).toBe(true);
+  });
+
   it("moves only what the decode pod has not cached, in full blocks", () => {
     const workload = rows([
       at(0, [[0, 100]], 2),
