@@ -1,6 +1,6 @@
-import type { SimulationResult } from "@windtunnel/sim-core";
+import type { RequestColumns, SimulationResult } from "@windtunnel/sim-core";
 import { Outcome } from "@windtunnel/sim-core";
-import { formatCount, formatPercent, formatSeconds } from "./numbers.ts";
+import { formatCount, formatNumber, formatPercent, formatSeconds } from "./numbers.ts";
 import type { Table } from "./table.ts";
 
 /** One request of a run, in seconds of simulated time. */
@@ -12,6 +12,12 @@ export interface RequestFacts {
   readonly outputTokens: number;
   readonly cachedTokens: number;
   readonly preemptions: number;
+  // What was loaded from tiers below HBM; only where there are some.
+  /** Tokens by tier, such as `host-dram:8000 nvme:2000`. */
+  readonly loadedFrom?: string | null;
+  readonly loadedBytes?: number;
+  readonly loadStartSeconds?: number | null;
+  readonly loadEndSeconds?: number | null;
   readonly arrivalSeconds: number | null;
   readonly scheduledSeconds: number | null;
   readonly firstTokenSeconds: number | null;
@@ -52,6 +58,7 @@ export function requestFacts(
     outputTokens,
     cachedTokens: r.cachedTokens[row] ?? 0,
     preemptions: r.preemptions[row] ?? 0,
+    ...(r.tiers ? tierLoads(r.tiers, row) : {}),
     arrivalSeconds: seconds(arrival),
     scheduledSeconds: seconds(at(r.scheduledUs)),
     firstTokenSeconds: seconds(at(r.firstTokenUs)),
@@ -60,6 +67,20 @@ export function requestFacts(
     ttftSeconds: seconds(at(r.firstTokenUs) - arrival),
     tpotSeconds: done && outputTokens > 1 ? seconds(decodeUs / (outputTokens - 1)) : null,
     e2eSeconds: done ? seconds(at(r.finishUs) - arrival) : null,
+  };
+}
+
+function tierLoads(tiers: NonNullable<RequestColumns["tiers"]>, row: number) {
+  const seconds = (column: Float64Array) => (Number.isNaN(column[row]) ? null : (column[row] ?? 0) / 1e6);
+  const from = tiers.sources.flatMap((source, at) => {
+    const tokens = tiers.hitTokens[at]?.[row] ?? 0;
+    return tokens === 0 ? [] : [`${source}:${tokens}`];
+  });
+  return {
+    loadedFrom: from.length === 0 ? null : from.join(" "),
+    loadedBytes: tiers.loadedBytes[row] ?? 0,
+    loadStartSeconds: seconds(tiers.loadStartUs),
+    loadEndSeconds: seconds(tiers.loadEndUs),
   };
 }
 
@@ -72,6 +93,9 @@ export function timelineTable(facts: RequestFacts): Table {
     rows.push([`${seconds.toFixed(6)} s`, since === 0 ? "" : `+${formatSeconds(since)}`, name, remark]);
   };
   moment(facts.arrivalSeconds, "arrival", `${formatCount(facts.promptTokens)} prompt tokens`);
+  const { loadStartSeconds = null, loadEndSeconds = null } = facts;
+  moment(loadStartSeconds, "KV load starts", loaded(facts));
+  moment(loadEndSeconds, "KV load ends", `took ${formatSeconds((loadEndSeconds ?? 0) - (loadStartSeconds ?? 0))}`);
   moment(facts.scheduledSeconds, "first step", `on ${facts.replica}; ${cached(facts)}`);
   moment(facts.firstTokenSeconds, "first token", `TTFT ${formatSeconds(facts.ttftSeconds ?? 0)}`);
   const tpot = facts.tpotSeconds === null ? "" : `, TPOT ${formatSeconds(facts.tpotSeconds)}`;
@@ -83,6 +107,14 @@ export function timelineTable(facts: RequestFacts): Table {
     columns: [{ title: "time", align: "right" }, { title: "since", align: "right" }, { title: "event" }, { title: "" }],
     rows,
   };
+}
+
+function loaded({ loadedFrom, loadedBytes = 0 }: RequestFacts): string {
+  const parts = (loadedFrom ?? "").split(" ").map((part) => {
+    const [source = "", tokens] = part.split(":");
+    return `${formatCount(Number(tokens))} tokens from ${source}`;
+  });
+  return `${parts.join(", ")}; ${formatNumber(loadedBytes / 1e6)} MB`;
 }
 
 function cached({ cachedTokens, promptTokens }: RequestFacts): string {

@@ -53,7 +53,7 @@ function fleetTable({ fleet, partial }: RunSummary): Table {
       "Throughput",
       `${orDash(fleet.requestsPerSecond, formatNumber)} req/s, ${orDash(fleet.outputTokensPerSecond, formatNumber)} output tok/s, ${orDash(fleet.totalTokensPerSecond, formatNumber)} total tok/s`,
     ],
-    ["Prefix hit", `${orDash(fleet.prefixHitFraction, formatPercent)} of prompt tokens`],
+    ["Prefix hit", `${orDash(fleet.prefixHitFraction, formatPercent)} of prompt tokens${fromTiers(fleet)}`],
     ["Utilisation", `${orDash(fleet.utilisationFraction, formatPercent)} of ${plural(fleet.replicas, "replica")}`],
     [
       "Cost",
@@ -73,6 +73,16 @@ function others({ requests, preemptions }: FleetSummary): string {
   ] as const;
   const shown = parts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
   return shown.length === 0 ? "" : ` (${shown.join(", ")})`;
+}
+
+/** What of the prefix hit came from tiers below HBM, and how long that took. */
+function fromTiers({ tiers, prefixHitTokens, prefixHitFraction, latency }: FleetSummary): string {
+  if (tiers === undefined) return "";
+  const part = (tokens: number) =>
+    formatPercent(prefixHitTokens === 0 ? 0 : (tokens / prefixHitTokens) * (prefixHitFraction ?? 0));
+  const loaded = Object.entries(tiers.hitTokens).map(([name, tokens]) => `${name} ${part(tokens)}`);
+  const median = latency.kvLoad?.p50Seconds ?? null;
+  return ` (${loaded.join(", ")}; loads p50 ${orDash(median, formatSeconds)})`;
 }
 
 function attained(fleet: FleetSummary): string {

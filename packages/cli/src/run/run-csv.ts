@@ -27,9 +27,13 @@ const REQUEST_COLUMNS = [
   "e2eSeconds",
 ] as const;
 
+/** Only of a fleet with tiers below HBM. */
+const TIER_COLUMNS = ["loadedFrom", "loadedBytes", "loadStartSeconds", "loadEndSeconds"] as const;
+
 /** One line per request, empty where a thing never happened. */
 export function writeRequestsCsv(path: string, { input, result }: Run): void {
-  writeFileSync(path, csv(REQUEST_COLUMNS, []));
+  const columns = result.requests.tiers ? [...REQUEST_COLUMNS, ...TIER_COLUMNS] : REQUEST_COLUMNS;
+  writeFileSync(path, csv(columns, []));
   const { classOf, classes } = input.workload;
   const { count } = result.requests;
   for (let start = 0; start < count; start += CHUNK_ROWS) {
@@ -37,7 +41,7 @@ export function writeRequestsCsv(path: string, { input, result }: Run): void {
     for (let row = start; row < Math.min(count, start + CHUNK_ROWS); row++) {
       const facts = requestFacts(result, row);
       const name = classes?.[classOf?.[row] ?? 0]?.name ?? null;
-      rows.push(REQUEST_COLUMNS.map((column) => (column === "class" ? name : facts[column as keyof RequestFacts])));
+      rows.push(columns.map((column) => (column === "class" ? name : (facts[column as keyof RequestFacts] ?? null))));
     }
     appendFileSync(path, stringify(rows, { cast: { number: String } }));
   }

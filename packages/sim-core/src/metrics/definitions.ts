@@ -20,7 +20,7 @@ interface MetricBase {
 export interface LatencyMetric extends MetricBase {
   readonly kind: "latency";
   /** Field of `latency` in a summary. */
-  readonly field: "ttft" | "tpot" | "ntpot" | "e2e" | "queueTime" | "remotePrefill" | "kvTransfer";
+  readonly field: "ttft" | "tpot" | "ntpot" | "e2e" | "queueTime" | "remotePrefill" | "kvTransfer" | "kvLoad";
   /** Microseconds of one row; NaN when the row has none. */
   readonly valueUs: (requests: RequestColumns, row: number) => number;
 }
@@ -48,6 +48,7 @@ export type ScalarField =
   | "outputTokensPerSecond"
   | "totalTokensPerSecond"
   | "prefixHitFraction"
+  | "tierHitFraction"
   | "utilisationFraction"
   | "costUsd"
   | "costPerMillionTokensUsd"
@@ -175,6 +176,33 @@ const DISAGGREGATED: readonly LatencyMetric[] = [
   },
 ];
 
+const KV_LOAD: LatencyMetric = {
+  kind: "latency",
+  name: "kv-load",
+  field: "kvLoad",
+  title: "KV load",
+  unit: "s",
+  better: "lower",
+  formula: "loadEnd − loadStart",
+  description:
+    "Of requests whose prompt was found in part in tiers below HBM: from having taken blocks in HBM to the last of them being filled. Absent where pools have no tiers.",
+  noData: "nothing was loaded from tiers",
+  valueUs: (r, i) => (r.tiers?.loadEndUs[i] ?? Number.NaN) - (r.tiers?.loadStartUs[i] ?? Number.NaN),
+};
+
+const TIER_HIT: ScalarMetric = {
+  kind: "scalar",
+  name: "tier-hit",
+  field: "tierHitFraction",
+  title: "Tier hit",
+  unit: "fraction",
+  better: "higher",
+  formula: "prompt tokens loaded from tiers below HBM / prompt tokens of scheduled requests",
+  description: "Part of the prefix hit; the rest of that was in HBM. Absent where pools have no tiers.",
+  noData: "no request was scheduled",
+  compute: (t) => ratio(t.tierHitTokens, t.scheduledPromptTokens),
+};
+
 const ITL: GapMetric = {
   kind: "gap",
   name: "itl",
@@ -259,7 +287,8 @@ const THROUGHPUTS: readonly ScalarMetric[] = [
     unit: "fraction",
     better: "higher",
     formula: "prompt tokens found in the prefix cache / prompt tokens of scheduled requests",
-    description: "Counted once per request, at its first admission; blocks recomputed after a preemption do not count.",
+    description:
+      "In HBM, or loaded from tiers below it. Counted once per request, at its first admission; blocks recomputed after a preemption do not count.",
     noData: "no request was scheduled",
     compute: (t) => ratio(t.prefixHitTokens, t.scheduledPromptTokens),
   },
@@ -347,12 +376,22 @@ const HARDWARE: readonly ScalarMetric[] = [
 ];
 
 /** Every metric, once: the summary, `windtunnel explain metric` and the documentation read this. */
-export const METRICS: readonly MetricDefinition[] = [...LATENCIES, ...DISAGGREGATED, ITL, ...THROUGHPUTS, ...HARDWARE];
+export const METRICS: readonly MetricDefinition[] = [
+  ...LATENCIES,
+  ...DISAGGREGATED,
+  KV_LOAD,
+  ITL,
+  ...THROUGHPUTS,
+  TIER_HIT,
+  ...HARDWARE,
+];
 
 /** Metrics that are one duration per request. */
 export const LATENCY_METRICS = LATENCIES;
 /** The same, of the legs of requests that one pod prefills for another. */
 export const LEG_METRICS = DISAGGREGATED;
+/** Metrics of tiers below HBM. */
+export const TIER_METRICS = { kvLoad: KV_LOAD, tierHit: TIER_HIT };
 /** Metrics that are one number for any set of requests. */
 export const REQUEST_SCALARS = THROUGHPUTS;
 /** Metrics that are one number for a set of replicas. */

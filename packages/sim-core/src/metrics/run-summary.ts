@@ -40,7 +40,7 @@ const requestBlock = {
   prefixHitFraction: number("Prompt tokens found in the prefix cache, of those scheduled"),
   promptTokens: z.number().meta({ description: "Of completed requests" }),
   outputTokens: z.number().meta({ description: "Of completed requests" }),
-  prefixHitTokens: z.number().meta({ description: "Prompt tokens found in the prefix cache (HBM)" }),
+  prefixHitTokens: z.number().meta({ description: "Prompt tokens found in HBM or loaded from tiers below it" }),
   preemptions: z.number(),
   missing: z
     .record(z.string(), z.string())
@@ -56,6 +56,28 @@ const hardwareBlock = {
   energyJoules: number("Accelerators only"),
   energyJoulesPerToken: number("Energy per prompt or generated token"),
 };
+
+const tiersBlock = z.strictObject({
+  tierHitFraction: number("Prompt tokens loaded from tiers below HBM, of those scheduled"),
+  hitTokens: z
+    .record(z.string(), z.number())
+    .meta({ description: "Prompt tokens loaded, by tier; peers: other pods'" }),
+  loadedBytes: z.number().meta({ description: "KV cache that was loaded into HBM" }),
+  byTier: z
+    .record(
+      z.string(),
+      z.strictObject({
+        instances: z.number().int(),
+        capacityBlocks: z.number().meta({ description: "Of all instances, as the next three" }),
+        usedBlocks: z.number(),
+        storedBlocks: z.number(),
+        evictedBlocks: z.number(),
+        readBytes: z.number(),
+        writtenBytes: z.number(),
+      }),
+    )
+    .meta({ description: "What the tiers held and moved" }),
+});
 
 /** The schema of a run's summary, printed by `windtunnel schema RunSummary`. */
 export const runSummarySchema = z
@@ -79,6 +101,7 @@ export const runSummarySchema = z
         itl: distribution,
         remotePrefill: distribution.optional().meta({ description: "Only where pods may prefill for others" }),
         kvTransfer: distribution.optional().meta({ description: "Only where pods may prefill for others" }),
+        kvLoad: distribution.optional().meta({ description: "Only where pools have tiers below HBM" }),
       }),
       ...hardwareBlock,
       disaggregation: z
@@ -86,15 +109,13 @@ export const runSummarySchema = z
           prefilledElsewhere: z.number().int().meta({ description: "Requests whose KV cache came from another pod" }),
           transferredBytes: z.number().meta({ description: "KV cache that was moved between pods" }),
           prefillFailures: z.number().int().meta({ description: "Calls of prefill pods that failed" }),
-          holdTimeouts: z
-            .number()
-            .int()
-            .meta({
-              description: "Requests of which one pod waited for too long for the other; decode prefilled them",
-            }),
+          holdTimeouts: z.number().int().meta({
+            description: "Requests of which one pod waited for too long for the other; decode prefilled them",
+          }),
         })
         .optional()
         .meta({ description: "Only where pods may prefill for others" }),
+      tiers: tiersBlock.optional().meta({ description: "Only where pools have tiers below HBM" }),
     }),
     pools: z.array(z.strictObject({ name: z.string(), accelerator: z.string(), ...requestBlock, ...hardwareBlock })),
     classes: z.array(z.strictObject({ name: z.string(), ...requestBlock })),

@@ -32,6 +32,8 @@ export interface ScopeTotals {
   scheduledPromptTokens: number;
   /** Of scheduled requests. */
   prefixHitTokens: number;
+  /** Of these, loaded from tiers below HBM. */
+  tierHitTokens: number;
   preemptions: number;
   /** Time between first and last token, and gaps in it, of completed requests. */
   decodeUs: number;
@@ -52,6 +54,7 @@ export function emptyTotals(spanUs: number): ScopeTotals {
     outputTokens: 0,
     scheduledPromptTokens: 0,
     prefixHitTokens: 0,
+    tierHitTokens: 0,
     preemptions: 0,
     decodeUs: 0,
     gaps: 0,
@@ -69,6 +72,7 @@ export function addRow(totals: ScopeTotals, r: RequestColumns, row: number, slo:
   if (!Number.isNaN(r.scheduledUs[row]!)) {
     totals.scheduledPromptTokens += r.promptTokens[row]!;
     totals.prefixHitTokens += r.cachedTokens[row]!;
+    if (r.tiers !== undefined) for (const hits of r.tiers.hitTokens) totals.tierHitTokens += hits[row]!;
   }
   const outcome = r.outcome[row]!;
   if (outcome === Outcome.completed) {

@@ -1,8 +1,16 @@
 import type { SimulationInput } from "../simulate/input.ts";
 import type { RequestColumns, SimulationResult } from "../simulate/result.ts";
+import type { TierResults, TierSummary } from "../tiers/tier-results.ts";
 import type { WorkloadClass } from "../workload/workload.ts";
 import type { LatencyMetric, ScalarField, ScalarMetric } from "./definitions.ts";
-import { GAP_METRIC, HARDWARE_SCALARS, LATENCY_METRICS, LEG_METRICS, REQUEST_SCALARS } from "./definitions.ts";
+import {
+  GAP_METRIC,
+  HARDWARE_SCALARS,
+  LATENCY_METRICS,
+  LEG_METRICS,
+  REQUEST_SCALARS,
+  TIER_METRICS,
+} from "./definitions.ts";
 import type { Distribution } from "./distribution.ts";
 import { distributionOf, distributionOfHistogram } from "./distribution.ts";
 import type { ClassSummary, FleetSummary, PoolSummary, RunSummary } from "./run-summary.ts";
@@ -46,9 +54,14 @@ export function summarise(facts: RunFacts, result: SimulationResult): RunSummary
     partial: result.stopped,
     inputs: facts.inputs.map(({ path, sha256 }) => ({ path, sha256 })),
     spanSeconds: span / 1e6,
-    fleet: withLegs(
-      withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet),
-      result.requests,
+    fleet: withTiers(
+      withLegs(
+        withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet),
+        result.requests,
+        scratch,
+      ),
+      fleet,
+      result,
       scratch,
     ),
     pools: facts.input.pools.map((pool, index): PoolSummary => {
@@ -82,21 +95,61 @@ function withLegs(fleet: FleetSummary, requests: RequestColumns, scratch: Float6
     if (count === 0) fleet.missing[`latency.${metric.field}`] = metric.noData;
     return distributionOf(scratch, count);
   }) as [Distribution, Distribution];
-  const sum = (column: ArrayLike<number>): number => {
-    let total = 0;
-    for (let row = 0; row < requests.count; row++) total += column[row]!;
-    return total;
-  };
   return {
     ...fleet,
     latency: { ...fleet.latency, remotePrefill, kvTransfer },
     disaggregation: {
       prefilledElsewhere: kvTransfer.count,
-      transferredBytes: sum(legs.transferredBytes),
-      prefillFailures: sum(legs.prefillFailures),
-      holdTimeouts: sum(legs.holdTimeouts),
+      transferredBytes: sumOf(legs.transferredBytes),
+      prefillFailures: sumOf(legs.prefillFailures),
+      holdTimeouts: sumOf(legs.holdTimeouts),
     },
   };
+}
+
+/** With what only a fleet has whose pools have tiers below HBM. */
+function withTiers(
+  fleet: FleetSummary,
+  totals: ScopeTotals,
+  { requests, kvTiers }: SimulationResult,
+  scratch: Float64Array,
+): FleetSummary {
+  const { tiers } = requests;
+  if (tiers === undefined || kvTiers === undefined) return fleet;
+  const loads = gather(requests, TIER_METRICS.kvLoad, () => true, scratch);
+  if (loads === 0) fleet.missing["latency.kvLoad"] = TIER_METRICS.kvLoad.noData;
+  const { tierHitFraction = null } = scalars([TIER_METRICS.tierHit], totals, fleet.missing);
+  const names = [...new Set(kvTiers.tiers.map(({ tier }) => tier))];
+  return {
+    ...fleet,
+    latency: { ...fleet.latency, kvLoad: distributionOf(scratch, loads) },
+    tiers: {
+      tierHitFraction,
+      hitTokens: Object.fromEntries(tiers.sources.map((source, at) => [source, sumOf(tiers.hitTokens[at]!)])),
+      loadedBytes: sumOf(tiers.loadedBytes),
+      byTier: Object.fromEntries(names.map((name) => [name, tierTotals(kvTiers, name)])),
+    },
+  };
+}
+
+function tierTotals({ tiers }: TierResults, name: string) {
+  const alike = tiers.filter(({ tier }) => tier === name);
+  const total = (field: Exclude<keyof TierSummary, "tier" | "of">) => sumOf(alike.map((tier) => tier[field]));
+  return {
+    instances: alike.length,
+    capacityBlocks: total("capacityBlocks"),
+    usedBlocks: total("usedBlocks"),
+    storedBlocks: total("storedBlocks"),
+    evictedBlocks: total("evictedBlocks"),
+    readBytes: total("readBytes"),
+    writtenBytes: total("writtenBytes"),
+  };
+}
+
+function sumOf(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let at = 0; at < values.length; at++) total += values[at]!;
+  return total;
 }
 
 function poolOfReplica(facts: RunFacts): number[] {
@@ -161,7 +214,7 @@ type HardwareScalarField =
   | "costPerMillionOutputTokensUsd"
   | "energyJoules"
   | "energyJoulesPerToken";
-type RequestScalars = Scalars<Exclude<ScalarField, HardwareScalarField>>;
+type RequestScalars = Scalars<Exclude<ScalarField, HardwareScalarField | "tierHitFraction">>;
 
 function withHardware<Block extends { missing: Record<string, string> }>(block: Block, totals: ScopeTotals) {
   const { missing } = block;

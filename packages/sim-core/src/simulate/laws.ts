@@ -3,6 +3,7 @@ import { InvariantError } from "../errors.ts";
 import { checkDisaggregation } from "./disaggregation-laws.ts";
 import type { SimulationInput } from "./input.ts";
 import { Outcome, type RequestColumns, type SimulationResult } from "./result.ts";
+import { checkTiers } from "./tier-laws.ts";
 
 /**
  * Checks a finished run against the laws that can be read off its result (docs/laws.md); every run is checked.
@@ -13,6 +14,7 @@ export function checkLaws(input: SimulationInput, result: SimulationResult): voi
   checkRequests(input, result);
   checkReplicas(input, result);
   checkDisaggregation(input, result);
+  checkTiers(result);
 }
 
 function broken(law: string, what: string): never {
