@@ -16,7 +16,9 @@ type Check = (
 export function healthStatus(port: number, service: string): Promise<number> {
   const definition = loadPackageDefinition(loadSync(join(import.meta.dirname, "../../proto/health.proto")));
   const { Health } = (definition as unknown as HealthService).grpc.health.v1;
-  const client = new Health(`127.0.0.1:${port}`, credentials.createInsecure());
+  // A pool of its own: the shared one remembers that nobody answered, and waits longer each time.
+  const own = { "grpc.use_local_subchannel_pool": 1 };
+  const client = new Health(`127.0.0.1:${port}`, credentials.createInsecure(), own);
   return new Promise((resolve, reject) => {
     const check = (client as unknown as { Check: Check }).Check.bind(client);
     check({ service }, { deadline: Date.now() + 2000 }, (error, answer) => {
