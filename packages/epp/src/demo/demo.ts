@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DecisionRecord } from "@windtunnel/router-policies";
 import type { Flight } from "../host/flight.ts";
+import type { LiveRouter } from "../host/live-router.ts";
 import type { Log } from "../host/log.ts";
 import { startEpp } from "../server/epp.ts";
 import { eppOptions } from "../server/options.ts";
@@ -25,8 +26,8 @@ schedulingProfiles:
 `;
 
 const SERVERS = ["vllm-0", "vllm-1", "vllm-2"];
-/** Scrapes come every 50 ms. */
-const SETTLE_MS = 200;
+/** Scrapes come every 50 ms; a machine may be slow. */
+const SCRAPED_WITHIN_MS = 10_000;
 
 interface Question {
   readonly what: string;
@@ -89,12 +90,22 @@ export async function eppDemo({ out, say }: DemoOutput): Promise<void> {
     say(`Envoy on ${envoy.url}, endpoint picker on 127.0.0.1:${epp.grpcPort}, ${servers.length} fake vLLM servers`);
     for (const { prompt, waiting } of QUESTIONS) {
       for (const [index, server] of servers.entries()) server.setGauges({ waiting: waiting[index]! });
-      await sleep(SETTLE_MS);
+      await scraped(epp.live, waiting);
       await ask(envoy.url, prompt);
     }
     out(report(flights));
   } finally {
     for (const stop of stops.toReversed()) await stop();
+  }
+}
+
+/** Waits until the router sees what the servers say. */
+async function scraped({ endpoints }: LiveRouter, waiting: readonly number[]): Promise<void> {
+  const deadline = performance.now() + SCRAPED_WITHIN_MS;
+  const isSeen = () => endpoints.every(({ metrics }, index) => metrics.waitingQueueSize === waiting[index]);
+  while (!isSeen()) {
+    if (performance.now() > deadline) throw new Error("the metrics of the fake servers do not arrive");
+    await sleep(10);
   }
 }
 
