@@ -35,8 +35,8 @@ interface Load {
 
 /**
  * The tiers below HBM of all replicas. Engines know them as `KvConnector`s: blocks are looked for once, when a request
- * first comes to the head of the queue, and kept until they are loaded; what an engine has computed is written when a
- * prompt is done, and when a request ends.
+ * first comes to the head of the queue, and kept until they are loaded; what others can name of a prompt is written when
+ * it is done, all else when its request ends.
  */
 export class KvTiers {
   readonly columns: TierColumns;
@@ -126,17 +126,20 @@ export class KvTiers {
         inner.scheduled(slot, cachedTokens);
       },
       firstToken: (slot) => {
-        const { promptTokens } = this.#host.requests;
-        this.#writeThrough(chain, slot, 0, Math.floor(promptTokens[slot]! / chain.blockSizeTokens), false);
+        const row = this.#host.requests.row[slot]!;
+        const shared = this.#rowRuns.sharedPromptBlocks(row, chain.blockSizeTokens);
+        if (shared > 0) this.#writeThrough(chain, row, 0, shared, shared);
         inner.firstToken(slot);
       },
       preempted: (slot) => inner.preempted(slot),
       finished: (slot) => {
-        const { promptTokens, outputTokens } = this.#host.requests;
+        const { promptTokens, outputTokens, row: rows } = this.#host.requests;
+        const row = rows[slot]!;
+        const size = chain.blockSizeTokens;
         const prompt = promptTokens[slot]!;
         // The last token was sampled and not computed.
-        const blocks = Math.floor((prompt + outputTokens[slot]! - 1) / chain.blockSizeTokens);
-        this.#writeThrough(chain, slot, Math.floor(prompt / chain.blockSizeTokens), blocks, true);
+        const blocks = Math.floor((prompt + outputTokens[slot]! - 1) / size);
+        this.#writeThrough(chain, row, this.#rowRuns.sharedPromptBlocks(row, size), Math.floor(prompt / size), blocks);
         inner.finished(slot);
       },
     };
@@ -253,13 +256,15 @@ export class KvTiers {
 
   // --- writes and transfers -----------------------------------------------------------------------------------------
 
-  #writeThrough(chain: TierChain, slot: number, from: number, to: number, outputs: boolean): void {
+  /** @param to blocks with what is generated; `promptTo` without */
+  #writeThrough(chain: TierChain, row: number, from: number, promptTo: number, to: number): void {
     if (from >= to) return;
-    const row = this.#host.requests.row[slot]!;
     let lacked = true;
     for (const tier of chain.tiers) {
-      if (tier.input.write !== "through" || (outputs && !tier.input.storeOutputs)) continue;
-      const runs = this.#rowRuns.of(row, from, to, chain.blockSizeTokens);
+      const { write, storeOutputs } = tier.input;
+      const end = storeOutputs ? to : promptTo;
+      if (write !== "through" || from >= end) continue;
+      const runs = this.#rowRuns.of(row, from, end, chain.blockSizeTokens);
       lacked = this.#writer.write(chain, tier, runs, tier.writeWay) && lacked;
     }
     // What was there before comes before what was added: it stays as long.

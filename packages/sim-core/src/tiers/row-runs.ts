@@ -10,6 +10,14 @@ export class RowRuns {
     this.#streams = streams;
   }
 
+  /** Blocks at the start of the row's prompt that other rows can name. */
+  sharedPromptBlocks(row: number, blockSizeTokens: number): number {
+    const streams = this.#streams;
+    if (streams.outputIsShared(row)) return Math.floor(streams.promptTokens(row) / blockSizeTokens);
+    const entries = streams.entries(row);
+    return entries < 2 ? 0 : Math.floor(streams.endTokens(row, entries - 2, entries) / blockSizeTokens);
+  }
+
   /** Blocks `from` to `to` of the row, in their order; a block belongs to the segment that holds its last token. */
   of(row: number, from: number, to: number, blockSizeTokens: number): BlockRuns {
     const streams = this.#streams;
