@@ -39,7 +39,6 @@ export interface Flight {
   readonly record?: DecisionRecord;
   /** Filled as the response comes. */
   responseStartedAtUs?: number;
-  firstTokenAtUs?: number;
   endedAtUs?: number;
   end?: FlightEnd;
   /** HTTP status of the model server. */

@@ -8,6 +8,7 @@ import type {
 } from "@windtunnel/router-policies";
 import type { ArrivedRequest } from "./arrived-request.ts";
 import type { Clock } from "./clock.ts";
+import { DispatchedFlight } from "./dispatched-flight.ts";
 import type { Flight, FlightEnd, Refusal } from "./flight.ts";
 import type { Observer } from "./observer.ts";
 
@@ -132,34 +133,17 @@ export class LiveRouter {
     decisionUs: number,
   ): { flight: Flight } | { refusal: Refusal } {
     if (decision.kind === "queued") throw new Error("the router queued a request, which needs flow control");
-    const record = decision.record === undefined ? {} : { record: decision.record };
     if (decision.kind === "rejected") {
-      const reason = decision.reason === undefined ? {} : { reason: decision.reason };
-      const { status, message } = decision;
-      const refusal: Refusal = { request, status, message, decidedAtUs, decisionUs, ...reason, ...record };
+      const { status, message, reason, record } = decision;
+      const refusal: Refusal = {
+        ...{ request, status, message, decidedAtUs, decisionUs },
+        ...(reason === undefined ? {} : { reason }),
+        ...(record === undefined ? {} : { record }),
+      };
       for (const observer of this.#observers) observer.refused?.(refusal);
       return { refusal };
     }
-    const { destination, headers, removeHeaders, responseHeaders } = decision;
-    // The router reuses its answer; a flight outlives it.
-    const flight: Flight = {
-      request,
-      ticket: decision.ticket,
-      decidedAtUs,
-      decisionUs,
-      targets: decision.targets.map(({ address }) => address),
-      targetNames: decision.targets.map(({ name }) => name),
-      profiles: decision.profiles.map(({ profile, targets }) => ({
-        profile,
-        targets: targets.map(({ address }) => address),
-      })),
-      responseBytes: 0,
-      ...(destination === undefined ? {} : { destination }),
-      ...(headers === undefined ? {} : { headers }),
-      ...(removeHeaders === undefined ? {} : { removeHeaders }),
-      ...(responseHeaders === undefined ? {} : { responseHeaders }),
-      ...record,
-    };
+    const flight = new DispatchedFlight(request, decision, decidedAtUs, decisionUs);
     this.#inFlight.add(flight);
     for (const observer of this.#observers) observer.dispatched?.(flight);
     return { flight };
