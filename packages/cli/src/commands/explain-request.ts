@@ -8,6 +8,7 @@ import { differenceTable, whyBoth } from "../output/decision-difference.ts";
 import { decisionTables } from "../output/decision-tables.ts";
 import type { Format } from "../output/format.ts";
 import { formatData, formatTable, parseFormat } from "../output/format.ts";
+import { legsTable, transferOver } from "../output/request-legs.ts";
 import { requestFacts, timelineTable } from "../output/request-timeline.ts";
 import { readScenario } from "../run/read-scenario.ts";
 import { prepareRuns, simulateRun } from "../run/run-policies.ts";
@@ -30,9 +31,10 @@ export async function explainRow(
   if (row >= count) throw new UsageError(`--request ${row}: the workload has ${count} requests, 0 to ${count - 1}`);
   const explained: ExplainedRequest[] = [];
   for (const entry of prepared) {
-    const { policy, result, decisions } = simulateRun(read, entry, terminal, { quiet, recordRow: row });
+    const { policy, input, result, decisions } = simulateRun(read, entry, terminal, { quiet, recordRow: row });
     const record = decisions.get(row);
-    explained.push({ policy, facts: requestFacts(result, row), ...(record ? { record } : {}) });
+    const facts = { ...requestFacts(result, row), ...transferOver(input, result, row) };
+    explained.push({ policy, facts, ...(record ? { record } : {}) });
     if (terminal.shouldStop()) return ExitCode.interrupted;
   }
   printExplained(explained, read.scenario.metadata.name, format, terminal);
@@ -97,7 +99,11 @@ function explanation(
   format: "table" | "markdown" | "csv",
   colour: boolean,
 ): string {
-  const parts = [`Request ${facts.row} · ${scenario} · ${policy}\n`, formatTable(timelineTable(facts), format, colour)];
+  const legs = legsTable(facts);
+  const parts = [
+    `Request ${facts.row} · ${scenario} · ${policy}\n`,
+    ...[timelineTable(facts), ...(legs ? [legs] : [])].map((table) => formatTable(table, format, colour)),
+  ];
   if (!record) return [...parts, "No decision: the request never reached the router.\n"].join("\n");
   const { lines, tables } = decisionTables(record);
   return [...parts, `${lines.join("\n")}\n`, ...tables.map((table) => formatTable(table, format, colour))].join("\n");

@@ -23,14 +23,31 @@ export function differenceTable(first: ExplainedRequest, second: ExplainedReques
       { title: "difference", align: "right" },
     ],
     rows: [
-      ["Sent to", a.replica ?? "nothing", b.replica ?? "nothing", ""],
+      ["Sent to", servedBy(a) ?? "nothing", servedBy(b) ?? "nothing", ""],
       ["Prompt cached", cachedText(a), cachedText(b), cachedChange(a, b)],
       ...durationRow("Queue time", a.queueTimeSeconds, b.queueTimeSeconds),
+      ...legRow("Transfer", transferSeconds(a), transferSeconds(b)),
       ...durationRow("TTFT", a.ttftSeconds, b.ttftSeconds),
       ...durationRow("TPOT", a.tpotSeconds, b.tpotSeconds),
       ...durationRow("E2E", a.e2eSeconds, b.e2eSeconds),
     ],
   };
+}
+
+/** The pod that served a request, or the two that did. */
+export function servedBy({ replica, prefillReplica, prefillFinishSeconds }: RequestFacts): string | null {
+  return prefillReplica == null || prefillFinishSeconds == null ? replica : `${prefillReplica} + ${replica}`;
+}
+
+function transferSeconds({ transferStartSeconds, transferEndSeconds }: RequestFacts): number | null {
+  return transferEndSeconds == null || transferStartSeconds == null ? null : transferEndSeconds - transferStartSeconds;
+}
+
+/** A duration that one of the two may not have. */
+function legRow(title: string, a: number | null, b: number | null): Cell[][] {
+  if (a === null && b === null) return [];
+  const text = (seconds: number | null) => (seconds === null ? "–" : formatSeconds(seconds));
+  return [[title, text(a), text(b), ""]];
 }
 
 function cachedText({ cachedTokens, promptTokens }: RequestFacts): string {

@@ -24,7 +24,7 @@ function decisionLines(record: DecisionRecord): string[] {
   if (record.outcome === "rejected") return [`Rejected: ${record.reason ?? "no reason given"}`];
   if (record.outcome === "queued") return [`Queued: ${record.reason ?? "waiting for capacity"}`];
   return record.profiles.flatMap((profile) => {
-    const role = profile.primary || record.profiles.length === 1 ? "" : ` (profile ${profile.profile})`;
+    const role = record.profiles.length === 1 ? "" : ` (profile ${profile.profile})`;
     const lines = [`Sent to ${profile.picked.join(", ") || "nothing"}${role} by ${profile.picker}${margin(profile)}`];
     if (profile.tied.length > 1) {
       lines.push(

@@ -13,6 +13,14 @@ export function formatCount(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
+/** Bytes in decimal units: `524 MB`, `2.09 TB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let [value, at] = [bytes, 0];
+  for (; Number(value.toPrecision(3)) >= 1000 && at < units.length - 1; at++) value /= 1000;
+  return `${at === 0 ? formatCount(value) : formatNumber(value)} ${units[at]}`;
+}
+
 /** `1 replica`, `8 replicas`. */
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,6 +1,6 @@
 import type { RequestColumns, SimulationResult } from "@windtunnel/sim-core";
 import { Outcome } from "@windtunnel/sim-core";
-import { formatCount, formatNumber, formatPercent, formatSeconds } from "./numbers.ts";
+import { formatBytes, formatCount, formatNumber, formatPercent, formatSeconds, plural } from "./numbers.ts";
 import type { Table } from "./table.ts";
 
 /** One request of a run, in seconds of simulated time. */
@@ -18,6 +18,18 @@ export interface RequestFacts {
   readonly loadedBytes?: number;
   readonly loadStartSeconds?: number | null;
   readonly loadEndSeconds?: number | null;
+  // Of requests that one pod prefills for another; only where pods may do that.
+  readonly prefillReplica?: string | null;
+  readonly prefillFinishSeconds?: number | null;
+  readonly transferStartSeconds?: number | null;
+  readonly transferEndSeconds?: number | null;
+  readonly transferredBytes?: number;
+  readonly decodeCachedTokens?: number;
+  readonly decodeScheduledSeconds?: number | null;
+  readonly prefillFailures?: number;
+  readonly holdTimeouts?: number;
+  /** The narrowest link of the transfer's way; only where the fleet is at hand. */
+  readonly transferOver?: string;
   readonly arrivalSeconds: number | null;
   readonly scheduledSeconds: number | null;
   readonly firstTokenSeconds: number | null;
@@ -59,6 +71,7 @@ export function requestFacts(
     cachedTokens: r.cachedTokens[row] ?? 0,
     preemptions: r.preemptions[row] ?? 0,
     ...(r.tiers ? tierLoads(r.tiers, row) : {}),
+    ...(r.disaggregation ? remotePrefill(r.disaggregation, replicas, row) : {}),
     arrivalSeconds: seconds(arrival),
     scheduledSeconds: seconds(at(r.scheduledUs)),
     firstTokenSeconds: seconds(at(r.firstTokenUs)),
@@ -84,6 +97,25 @@ function tierLoads(tiers: NonNullable<RequestColumns["tiers"]>, row: number) {
   };
 }
 
+function remotePrefill(
+  legs: NonNullable<RequestColumns["disaggregation"]>,
+  replicas: SimulationResult["replicas"],
+  row: number,
+) {
+  const seconds = (column: Float64Array) => (Number.isNaN(column[row]) ? null : (column[row] ?? 0) / 1e6);
+  return {
+    prefillReplica: replicas[legs.prefillReplica[row] ?? -1]?.name ?? null,
+    prefillFinishSeconds: seconds(legs.prefillFinishUs),
+    transferStartSeconds: seconds(legs.transferStartUs),
+    transferEndSeconds: seconds(legs.transferEndUs),
+    transferredBytes: legs.transferredBytes[row] ?? 0,
+    decodeCachedTokens: legs.decodeCachedTokens[row] ?? 0,
+    decodeScheduledSeconds: seconds(legs.decodeScheduledUs),
+    prefillFailures: legs.prefillFailures[row] ?? 0,
+    holdTimeouts: legs.holdTimeouts[row] ?? 0,
+  };
+}
+
 /** The request's moments in order, each with what it means. */
 export function timelineTable(facts: RequestFacts): Table {
   const rows: string[][] = [];
@@ -96,7 +128,11 @@ export function timelineTable(facts: RequestFacts): Table {
   const { loadStartSeconds = null, loadEndSeconds = null } = facts;
   moment(loadStartSeconds, "KV load starts", loaded(facts));
   moment(loadEndSeconds, "KV load ends", `took ${formatSeconds((loadEndSeconds ?? 0) - (loadStartSeconds ?? 0))}`);
-  moment(facts.scheduledSeconds, "first step", `on ${facts.replica}; ${cached(facts)}`);
+  if (facts.prefillReplica == null) {
+    moment(facts.scheduledSeconds, "first step", `on ${facts.replica}; ${cached(facts)}`);
+  } else {
+    for (const { seconds, event, remark } of remotePrefillMoments(facts)) moment(seconds, event, remark);
+  }
   moment(facts.firstTokenSeconds, "first token", `TTFT ${formatSeconds(facts.ttftSeconds ?? 0)}`);
   const tpot = facts.tpotSeconds === null ? "" : `, TPOT ${formatSeconds(facts.tpotSeconds)}`;
   const preempted = facts.preemptions > 0 ? `, preempted ${facts.preemptions} times` : "";
@@ -107,6 +143,33 @@ export function timelineTable(facts: RequestFacts): Table {
     columns: [{ title: "time", align: "right" }, { title: "since", align: "right" }, { title: "event" }, { title: "" }],
     rows,
   };
+}
+
+/** What happens to a prompt that one pod computes for another, in the order of time. */
+function remotePrefillMoments(facts: RequestFacts) {
+  const { prefillReplica, replica, prefillFailures = 0, transferredBytes = 0, decodeCachedTokens = 0 } = facts;
+  const { prefillFinishSeconds = null, transferStartSeconds = null, transferEndSeconds = null } = facts;
+  const failed = prefillFailures > 0 ? `; ${plural(prefillFailures, "call")} of ${prefillReplica} failed` : "";
+  const where = prefillFinishSeconds === null ? replica : prefillReplica;
+  const size = `${formatBytes(transferredBytes)} of KV cache`;
+  const had = decodeCachedTokens > 0 ? `, ${formatCount(decodeCachedTokens)} tokens were there already` : "";
+  const tookSeconds = (transferEndSeconds ?? 0) - (transferStartSeconds ?? 0);
+  const over = facts.transferOver === undefined ? "" : ` over ${facts.transferOver}`;
+  const late = facts.holdTimeouts ? "after a pod had waited for too long" : "with the prompt in its cache";
+  const moments: { seconds: number | null; event: string; remark: string }[] = [
+    { seconds: facts.scheduledSeconds, event: "prefill starts", remark: `on ${where}; ${cached(facts)}${failed}` },
+    { seconds: prefillFinishSeconds, event: "prefill ends", remark: `on ${prefillReplica}` },
+    { seconds: transferStartSeconds, event: "transfer starts", remark: `to ${replica}; ${size}${had}` },
+    { seconds: transferEndSeconds, event: "transfer ends", remark: `took ${formatSeconds(tookSeconds)}${over}` },
+  ];
+  if (prefillFinishSeconds !== null) {
+    moments.push({
+      seconds: facts.decodeScheduledSeconds ?? null,
+      event: "decode's first step",
+      remark: `on ${replica}, ${late}`,
+    });
+  }
+  return moments.sort((a, b) => (a.seconds ?? 0) - (b.seconds ?? 0));
 }
 
 function loaded({ loadedFrom, loadedBytes = 0 }: RequestFacts): string {

@@ -1,6 +1,7 @@
 import type { FleetSummary } from "@windtunnel/sim-core";
 import type { Run } from "../run/run.ts";
-import { formatChange, formatCount, formatPercent, formatSeconds } from "./numbers.ts";
+import { servedBy } from "./decision-difference.ts";
+import { formatBytes, formatChange, formatCount, formatPercent, formatSeconds, plural } from "./numbers.ts";
 import type { RequestFacts } from "./request-timeline.ts";
 import { requestFacts } from "./request-timeline.ts";
 import type { Table } from "./table.ts";
@@ -91,6 +92,7 @@ function busiestOverMean({ result: { requests, replicas } }: Run): number {
 /** The difference in words, the cause beside the effect. */
 export function differenceLines(difference: RunDifference): string[] {
   const [a, b] = difference.fleets;
+  const moved = [a, b].some(({ disaggregation }) => (disaggregation?.prefilledElsewhere ?? 0) > 0);
   const { soonerUncachedTokens, laterUncachedTokens, soonerQueueSeconds, laterQueueSeconds } = difference;
   const { soonerRequests, laterRequests, compared, busiestOverMean: busiest } = difference;
   const lines = [
@@ -98,7 +100,10 @@ export function differenceLines(difference: RunDifference): string[] {
     ...pair("TTFT p50", a.latency.ttft.p50Seconds, b.latency.ttft.p50Seconds, formatSeconds),
     ...pair("TTFT p90", a.latency.ttft.p90Seconds, b.latency.ttft.p90Seconds, formatSeconds),
     ...pair("TTFT p99", a.latency.ttft.p99Seconds, b.latency.ttft.p99Seconds, formatSeconds),
+    ...(moved ? pair("TPOT p50", a.latency.tpot.p50Seconds, b.latency.tpot.p50Seconds, formatSeconds) : []),
+    ...(moved ? pair("TPOT p90", a.latency.tpot.p90Seconds, b.latency.tpot.p90Seconds, formatSeconds) : []),
     ...pair("E2E p90", a.latency.e2e.p90Seconds, b.latency.e2e.p90Seconds, formatSeconds),
+    ...(moved ? [movedLine(a, b)] : []),
     `Busiest replica: ${busiest[0].toFixed(2)} → ${busiest[1].toFixed(2)} times the mean number of requests`,
     "",
     `First token sooner by more than ${FELT_SECONDS * 1000} ms: ${share(soonerRequests, compared)}`,
@@ -107,6 +112,16 @@ export function differenceLines(difference: RunDifference): string[] {
   lines.push(`First token later by more than ${FELT_SECONDS * 1000} ms: ${share(laterRequests, compared)}`);
   if (laterRequests > 0) lines.push(causes(laterUncachedTokens, laterQueueSeconds));
   return lines;
+}
+
+/** What prefill on other pods moved under each. */
+function movedLine(a: FleetSummary, b: FleetSummary): string {
+  const text = ({ disaggregation: d, latency }: FleetSummary) => {
+    if (d === undefined || d.prefilledElsewhere === 0) return "nothing";
+    const seconds = latency.kvTransfer?.p90Seconds ?? 0;
+    return `${plural(d.prefilledElsewhere, "request")}, ${formatBytes(d.transferredBytes)}, p90 ${formatSeconds(seconds)}`;
+  };
+  return `KV cache moved between pods: ${text(a)} → ${text(b)}`;
 }
 
 function pair(
@@ -139,7 +154,7 @@ export function movedTable(direction: "shorter" | "longer", difference: RunDiffe
     rows: difference[direction].map(({ row, first: a, second: b }) => [
       String(row),
       formatCount(a.promptTokens),
-      arrow(a.replica, b.replica),
+      arrow(servedBy(a), servedBy(b)),
       arrow(formatCount(a.cachedTokens), formatCount(b.cachedTokens)),
       arrow(formatSeconds(a.queueTimeSeconds ?? 0), formatSeconds(b.queueTimeSeconds ?? 0)),
       arrow(formatSeconds(a.ttftSeconds ?? 0), formatSeconds(b.ttftSeconds ?? 0)),

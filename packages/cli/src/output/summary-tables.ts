@@ -1,5 +1,5 @@
 import type { FleetSummary, PoolSummary, RunSummary } from "@windtunnel/sim-core";
-import { formatCount, formatNumber, formatPercent, formatSeconds, plural } from "./numbers.ts";
+import { formatBytes, formatCount, formatNumber, formatPercent, formatSeconds, plural } from "./numbers.ts";
 import type { Cell, Table } from "./table.ts";
 
 /** The title of a run: scenario, policy, seed, size. */
@@ -54,6 +54,7 @@ function fleetTable({ fleet, partial }: RunSummary): Table {
       `${orDash(fleet.requestsPerSecond, formatNumber)} req/s, ${orDash(fleet.outputTokensPerSecond, formatNumber)} output tok/s, ${orDash(fleet.totalTokensPerSecond, formatNumber)} total tok/s`,
     ],
     ["Prefix hit", `${orDash(fleet.prefixHitFraction, formatPercent)} of prompt tokens${fromTiers(fleet)}`],
+    ...disaggregationRows(fleet),
     ["Utilisation", `${orDash(fleet.utilisationFraction, formatPercent)} of ${plural(fleet.replicas, "replica")}`],
     [
       "Cost",
@@ -62,6 +63,27 @@ function fleetTable({ fleet, partial }: RunSummary): Table {
     ["Energy", `${orDash(fleet.energyJoulesPerToken, formatNumber)} J per token`],
   ];
   return { columns: [{ title: "" }, { title: "" }], rows };
+}
+
+/** What prefill on other pods moved, and what of it failed; only where pods may do that. */
+function disaggregationRows({ disaggregation, requests, latency }: FleetSummary): Cell[][] {
+  if (disaggregation === undefined) return [];
+  const { prefilledElsewhere: count, transferredBytes, prefillFailures, holdTimeouts } = disaggregation;
+  const rows: Cell[][] = [
+    ["Prefill pods", `${formatCount(count)} of ${formatCount(requests.total)} requests prefilled on another pod`],
+  ];
+  if (count > 0) {
+    const [p50, p90] = [latency.kvTransfer?.p50Seconds ?? null, latency.kvTransfer?.p90Seconds ?? null];
+    const each = formatBytes(transferredBytes / count);
+    const times = `p50 ${orDash(p50, formatSeconds)}, p90 ${orDash(p90, formatSeconds)}`;
+    rows.push(["KV transfers", `${formatBytes(transferredBytes)}, ${each} each; ${times}`]);
+  }
+  const failed = [
+    ...(prefillFailures > 0 ? [`${plural(prefillFailures, "call")} of prefill pods failed`] : []),
+    ...(holdTimeouts > 0 ? [`${plural(holdTimeouts, "request")} waited for too long for the other pod`] : []),
+  ];
+  if (failed.length > 0) rows.push(["", failed.join(", ")]);
+  return rows;
 }
 
 function others({ requests, preemptions }: FleetSummary): string {
@@ -92,11 +114,13 @@ function attained(fleet: FleetSummary): string {
 }
 
 function poolTable(run: RunSummary): Table {
+  const prefills = run.fleet.disaggregation !== undefined;
   const titles = [
     "Pool",
     "accelerator",
     "replicas",
     "requests",
+    ...(prefills ? ["prefilled"] : []),
     "utilisation",
     "prefix hit",
     "TTFT p90",
@@ -110,6 +134,7 @@ function poolTable(run: RunSummary): Table {
       pool.accelerator,
       formatCount(pool.replicas),
       formatCount(pool.requests.total),
+      ...(prefills ? [formatCount(pool.prefilledForOthers ?? 0)] : []),
       orDash(pool.utilisationFraction, formatPercent),
       orDash(pool.prefixHitFraction, formatPercent),
       orDash(pool.latency.ttft.p90Seconds, formatSeconds),

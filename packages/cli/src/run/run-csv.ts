@@ -30,9 +30,26 @@ const REQUEST_COLUMNS = [
 /** Only of a fleet with tiers below HBM. */
 const TIER_COLUMNS = ["loadedFrom", "loadedBytes", "loadStartSeconds", "loadEndSeconds"] as const;
 
+/** Only of a fleet whose pods may prefill for one another. */
+const DISAGGREGATION_COLUMNS = [
+  "prefillReplica",
+  "prefillFinishSeconds",
+  "transferStartSeconds",
+  "transferEndSeconds",
+  "transferredBytes",
+  "decodeCachedTokens",
+  "decodeScheduledSeconds",
+  "prefillFailures",
+  "holdTimeouts",
+] as const;
+
 /** One line per request, empty where a thing never happened. */
 export function writeRequestsCsv(path: string, { input, result }: Run): void {
-  const columns = result.requests.tiers ? [...REQUEST_COLUMNS, ...TIER_COLUMNS] : REQUEST_COLUMNS;
+  const columns = [
+    ...REQUEST_COLUMNS,
+    ...(result.requests.tiers ? TIER_COLUMNS : []),
+    ...(result.requests.disaggregation ? DISAGGREGATION_COLUMNS : []),
+  ];
   writeFileSync(path, csv(columns, []));
   const { classOf, classes } = input.workload;
   const { count } = result.requests;

@@ -117,7 +117,19 @@ export const runSummarySchema = z
         .meta({ description: "Only where pods may prefill for others" }),
       tiers: tiersBlock.optional().meta({ description: "Only where pools have tiers below HBM" }),
     }),
-    pools: z.array(z.strictObject({ name: z.string(), accelerator: z.string(), ...requestBlock, ...hardwareBlock })),
+    pools: z.array(
+      z.strictObject({
+        name: z.string(),
+        accelerator: z.string(),
+        ...requestBlock,
+        ...hardwareBlock,
+        prefilledForOthers: z
+          .number()
+          .int()
+          .optional()
+          .meta({ description: "Prompts computed for pods that decode them; only where pods may do that" }),
+      }),
+    ),
     classes: z.array(z.strictObject({ name: z.string(), ...requestBlock })),
   })
   .meta({

@@ -75,7 +75,8 @@ export function summarise(facts: RunFacts, result: SimulationResult): RunSummary
           );
       delete block.missing["latency.itl"];
       const { name } = pool;
-      return { name, accelerator: facts.hardware[index]!.accelerator, ...withHardware(block, pools[index]!) };
+      const { accelerator } = facts.hardware[index]!;
+      return { name, accelerator, ...withHardware(block, pools[index]!), ...prefilledFor(name, result) };
     }),
     classes: (facts.input.workload.classes ?? []).map(
       ({ name }, index): ClassSummary => ({
@@ -105,6 +106,13 @@ function withLegs(fleet: FleetSummary, requests: RequestColumns, scratch: Float6
       holdTimeouts: sumOf(legs.holdTimeouts),
     },
   };
+}
+
+/** Prompts that a pool computed for other pods; only where pods may do that. */
+function prefilledFor(pool: string, { requests, replicas }: SimulationResult) {
+  if (requests.disaggregation === undefined) return {};
+  const own = replicas.filter((replica) => replica.pool === pool);
+  return { prefilledForOthers: sumOf(own.map(({ prefilledForOthers = 0 }) => prefilledForOthers)) };
 }
 
 /** With what only a fleet has whose pools have tiers below HBM. */
