@@ -63,6 +63,12 @@ export interface Engine {
   reconsider(nowUs: number): void;
   /** The blocks of an ended request, held for its engine's `KvConnector`, are free from now on. */
   releaseHeld(slot: number, nowUs: number): void;
+  /**
+   * The client of a request that has not ended is gone: it leaves before the next step is scheduled, wherever it is, and
+   * when its load has ended if it is being loaded, as in vLLM's `finish_requests` (`v1/core/sched/scheduler.py`, 0.19).
+   * Who ends with the step in progress has finished.
+   */
+  abort(slot: number, nowUs: number): void;
   /** Does what `nextKey` says. `mayStart` = nothing else can happen at this very time before the next step starts. */
   run(mayStart: boolean): void;
   /** The gauges at a time not after the next event and not before the last one. */

@@ -68,6 +68,13 @@ export class FinishQueue {
     return first;
   }
 
+  /** Takes out a request that will not finish: rare, so it looks at all. */
+  remove(slot: number): void {
+    const entries = Array.from({ length: this.#size }, (_, at) => [this.#steps[at]!, this.#slots[at]!] as const);
+    this.clear();
+    for (const [step, other] of entries) if (other !== slot) this.push(step, other);
+  }
+
   #grow(): void {
     const size = this.#slots.length * 2;
     const steps = new Int32Array(size);

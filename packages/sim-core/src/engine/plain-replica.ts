@@ -52,6 +52,8 @@ export class PlainReplica implements Engine {
   #settled: { sinceUs: number; gauges: EngineGauges } | null = null;
   #waitingAtSchedule = 0;
   #busy = false;
+  /** Slots of requests that leave before the next step is scheduled. */
+  #aborts: number[] = [];
   /** Segment → the request that is generating it. */
   readonly #growing = new Map<number, PlainRequest>();
 
@@ -102,7 +104,14 @@ export class PlainReplica implements Engine {
     };
     this.#addWaiting(request);
     this.counters.peakWaiting = Math.max(this.counters.peakWaiting, this.#waiting.length + this.#loading.size);
-    if (!this.#busy && this.#waiting[0] === request) this.nextKey = eventKey(request.readyUs, Phase.stepStart);
+    if (this.#busy || this.#waiting[0] !== request) return;
+    const key = eventKey(request.readyUs, Phase.stepStart);
+    if (this.#aborts.length === 0 || key < this.nextKey) this.nextKey = key;
+  }
+
+  abort(slot: number, nowUs: number): void {
+    this.#aborts.push(slot);
+    if (!this.#busy && !this.#loading.has(slot)) this.nextKey = eventKey(nowUs, Phase.stepStart);
   }
 
   loaded(slot: number, nowUs: number): void {
@@ -159,10 +168,39 @@ export class PlainReplica implements Engine {
     this.#startStep(nowUs);
   }
 
+  /** `Scheduler.finish_requests`; whether anybody left. */
+  #takeAborted(nowUs: number): boolean {
+    const leaving = this.#aborts.filter((slot) => !this.#loading.has(slot));
+    this.#aborts = this.#aborts.filter((slot) => this.#loading.has(slot));
+    this.#cache.blocksAtUs = nowUs;
+    for (const slot of leaving) {
+      const request = [...this.#running, ...this.#waiting].find((other) => other.slot === slot)!;
+      if (this.#running.includes(request)) {
+        this.#anchored = null;
+        this.#cache.reveal(request.holding, request.row);
+        this.#stopGrowing(request);
+      }
+      this.#cache.release(request.holding);
+      this.#running = this.#running.filter((other) => other !== request);
+      this.#waiting = this.#waiting.filter((other) => other !== request);
+      this.#parts.aborted?.(slot);
+    }
+    return leaving.length > 0;
+  }
+
+  /** Who left made the engine idle: no step will tell. */
+  #showIdle(nowUs: number): void {
+    const ready = this.#waiting.filter((request) => request.readyUs <= nowUs).length;
+    this.#gauges = { running: 0, waiting: ready + this.#loading.size, freeBlocks: this.#cache.freeBlocks };
+    this.#settled = null;
+    this.#parts.log.publish(nowUs);
+  }
+
   /** `Scheduler.schedule`. */
   #startStep(nowUs: number): void {
     const { profile, stepTime } = this.#parts;
     this.#scheduled.clear();
+    const someLeft = this.#aborts.length > 0 && this.#takeAborted(nowUs);
     const chunks = {
       count: 0,
       completing: 0,
@@ -171,6 +209,7 @@ export class PlainReplica implements Engine {
     };
     if (this.#running.length === 0 && (this.#waiting.length === 0 || this.#waiting[0]!.readyUs > nowUs)) {
       this.#busy = false;
+      if (someLeft) this.#showIdle(nowUs);
       this.nextKey = this.#waiting.length === 0 ? Infinity : eventKey(this.#waiting[0]!.readyUs, Phase.stepStart);
       return;
     }
@@ -441,6 +480,7 @@ export class PlainReplica implements Engine {
       ended.push(request);
     }
     for (const request of ended) {
+      this.#aborts = this.#aborts.filter((slot) => slot !== request.slot);
       this.#stopGrowing(request);
       this.#running.splice(this.#running.indexOf(request), 1);
       if (streams.outputIsShared(request.row)) this.#cache.reveal(request.holding, request.row);

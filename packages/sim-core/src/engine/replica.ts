@@ -55,6 +55,8 @@ export interface EngineParts {
   readonly itl: ItlRecorder;
   /** Null or absent: KV blocks are in this engine's HBM only. */
   readonly connector?: KvConnector | null;
+  /** Hears of each aborted request that has left; its slot is free again after the call. */
+  readonly aborted?: (slot: number) => void;
 }
 
 /**
@@ -83,6 +85,7 @@ export class Replica implements Engine {
   readonly #itl: ItlRecorder;
   readonly #connector: KvConnector | null;
   readonly #blocks: KvBlockListener | null;
+  readonly #aborted: ((slot: number) => void) | undefined;
   readonly #cache: KvCache;
   readonly #waiting: RequestList;
   readonly #running: RequestList;
@@ -138,6 +141,9 @@ export class Replica implements Engine {
   #stepStartUs = FLOAT_ZERO;
   #stepDecodes = 0;
 
+  /** Requests that leave before the next step is scheduled, in the order of their aborts. */
+  #aborts: number[] = [];
+
   /** Decoding requests that got no token in an earlier step, and none since. */
   #lateSlots: number[] = [];
 
@@ -167,6 +173,7 @@ export class Replica implements Engine {
     this.#itl = parts.itl;
     this.#connector = parts.connector ?? null;
     this.#blocks = this.#connector?.blocks ?? null;
+    this.#aborted = parts.aborted;
     // One block is vLLM's null block.
     this.#cache = new KvCache(
       parts.numGpuBlocks - 1,
@@ -220,17 +227,31 @@ export class Replica implements Engine {
   /** The head of the queue may be admitted from `readyUs` on, where it could not before. */
   #wake(readyUs: number): void {
     if (this.#mode === Mode.idle) {
-      this.nextKey = eventKey(readyUs, Phase.stepStart);
+      const key = eventKey(readyUs, Phase.stepStart);
+      if (this.#aborts.length === 0 || key < this.nextKey) this.nextKey = key;
     } else if (this.#mode === Mode.stretch && this.#running.length < this.#maxNumSeqs) {
-      // It may be admitted when the step in progress ends; a stretch is cut there.
-      const step = this.#clock.firstEndingFrom(readyUs, this.#appliedSteps);
-      if (step < this.#lastStep) {
-        this.#lastStep = step;
-        const endUs = this.#clock.endOfUs(step);
-        // Outputs of a step that ended before this moment's arrivals are out already.
-        this.nextKey = eventKey(endUs, Phase.stepEnd);
-      }
+      // It may be admitted when the step in progress ends.
+      this.#cutStretch(readyUs);
     }
+  }
+
+  /** The stretch ends with the step that is in progress at a time. */
+  #cutStretch(timeUs: number): void {
+    const step = this.#clock.firstEndingFrom(timeUs, this.#appliedSteps);
+    if (step >= this.#lastStep) return;
+    this.#lastStep = step;
+    // Outputs of a step that ended before this moment's arrivals are out already.
+    this.nextKey = eventKey(this.#clock.endOfUs(step), Phase.stepEnd);
+  }
+
+  abort(slot: number, nowUs: number): void {
+    this.#aborts.push(slot);
+    if (this.#requests.state[slot] !== RequestState.loading) this.#wakeForAborts(nowUs);
+  }
+
+  #wakeForAborts(nowUs: number): void {
+    if (this.#mode === Mode.idle) this.nextKey = eventKey(nowUs, Phase.stepStart);
+    else if (this.#mode === Mode.stretch) this.#cutStretch(nowUs);
   }
 
   loaded(slot: number, nowUs: number): void {
@@ -241,7 +262,8 @@ export class Replica implements Engine {
     else this.#waiting.insertAfter(tail, slot);
     this.#loadedTail = slot;
     this.#loading--;
-    this.#wake(nowUs);
+    if (this.#aborts.length > 0 && this.#aborts.includes(slot)) this.#wakeForAborts(nowUs);
+    else this.#wake(nowUs);
   }
 
   loadFailed(slot: number, computedTokens: number, nowUs: number): void {
@@ -462,6 +484,7 @@ export class Replica implements Engine {
 
   #finish(slot: number): void {
     const requests = this.#requests;
+    if (this.#aborts.length > 0) this.#aborts = this.#aborts.filter((other) => other !== slot);
     const shared = this.#streams.outputIsShared(requests.row[slot]!);
     let computed = requests.numTokens[slot]!;
     if (requests.state[slot] === RequestState.decode) {
@@ -493,10 +516,12 @@ export class Replica implements Engine {
   // --- the start of a step ----------------------------------------------------------------------------------------
 
   #start(): void {
+    const someLeft = this.#aborts.length > 0 && this.#takeAborted();
     if (
       this.#running.length === 0 &&
       (this.#waiting.length === 0 || this.#requests.readyUs[this.#waiting.first]! > this.#nowUs)
     ) {
+      if (someLeft) this.#showIdle();
       this.#mode = Mode.idle;
       this.nextKey =
         this.#waiting.length === 0 ? Infinity : eventKey(this.#requests.readyUs[this.#waiting.first]!, Phase.stepStart);
@@ -517,6 +542,60 @@ export class Replica implements Engine {
     if (this.#chunks.count === 0 && this.#stepDecodes === length && length > 0) this.#startStretch();
     else if (length > 0) this.#startStep();
     else this.#settle();
+  }
+
+  /** Lets the aborted requests leave, but for those being loaded; whether there was one. */
+  #takeAborted(): boolean {
+    const aborts = this.#aborts;
+    const { state } = this.#requests;
+    if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
+    this.#aborts = aborts.filter((slot) => state[slot] === RequestState.loading);
+    for (const slot of aborts) if (state[slot] !== RequestState.loading) this.#leave(slot);
+    return this.#aborts.length < aborts.length;
+  }
+
+  #leave(slot: number): void {
+    const requests = this.#requests;
+    const state = requests.state[slot]!;
+    if (state === RequestState.decode || state === RequestState.prefill) {
+      this.#leaveRunning(slot);
+    } else {
+      if (this.#loadedTail === slot) this.#loadedTail = requests.previous[slot]!;
+      this.#waiting.remove(slot);
+      // It has the blocks of its whole prompt.
+      if (state === RequestState.loaded) this.#cache.release(slot, requests.numTokens[slot]!, false);
+    }
+    requests.lastTokenUs[slot] = NaN;
+    this.#aborted?.(slot);
+  }
+
+  /** What was computed stays findable, as at a preemption. */
+  #leaveRunning(slot: number): void {
+    const requests = this.#requests;
+    let computed = requests.computedTokens[slot]!;
+    if (requests.state[slot] === RequestState.decode) {
+      const offset = computed;
+      computed += this.#decodeSteps;
+      this.#decoding--;
+      this.#contextTokens -= computed;
+      this.#growth.remove(offset);
+      this.#finishes.remove(slot);
+      this.#lateSlots = this.#lateSlots.filter((other) => other !== slot);
+    } else if (this.#partial === slot) {
+      this.#partial = NONE;
+    }
+    this.#cache.release(slot, computed, true);
+    this.#running.remove(slot);
+    this.#setChanged = true;
+  }
+
+  /** Who left made the engine idle: no step will tell. */
+  #showIdle(): void {
+    this.#gaugeRunning = 0;
+    this.#gaugeWaiting = this.#waiting.length === 0 ? this.#loading : this.#waitingBy(this.#nowUs);
+    this.#gaugeFreeBlocks = this.#cache.freeBlocks;
+    this.#settledUs = Infinity;
+    if (this.#log.enabled) this.#log.publish(this.#nowUs);
   }
 
   /** Nothing runs and nobody could be admitted: all wait for loads to end or held blocks to be free. */

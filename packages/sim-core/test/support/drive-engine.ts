@@ -46,6 +46,8 @@ export interface Drive {
   readonly priorities?: readonly number[];
   readonly kvEventDelayUs?: number;
   readonly elsewhere?: Elsewhere;
+  /** By row: when after its arrival its client is gone, Infinity for never. */
+  readonly cancelAfterUs?: readonly number[];
 }
 
 /** After these an engine has gone astray: a test fails then, and does not hang. */
@@ -62,6 +64,9 @@ export function driveEngine(drive: Drive) {
   let nowUs = 0;
   const timers: Timer[] = [];
   const held = new Set<number>();
+  /** Of requests that the engine has and that have not ended. */
+  const slotOf = new Map<number, number>();
+  const cancels = cancelsOf(drive);
   const changes: string[] = [];
   const connector = drive.elsewhere && driveConnector(drive.elsewhere, requests, timers, held, changes, () => nowUs);
   const listener: EngineListener = {
@@ -70,6 +75,7 @@ export function driveEngine(drive: Drive) {
     preempted: (slot) => timeline.push(["preempted", row(slot), nowUs]),
     finished: (slot) => {
       timeline.push(["finished", row(slot), nowUs]);
+      slotOf.delete(row(slot));
       if (!held.has(slot)) requests.release(slot);
     },
   };
@@ -83,6 +89,11 @@ export function driveEngine(drive: Drive) {
     log,
     itl,
     connector: connector ?? null,
+    aborted: (slot: number) => {
+      timeline.push(["aborted", row(slot), nowUs]);
+      slotOf.delete(row(slot));
+      requests.release(slot);
+    },
   };
   const engine: Engine = drive.path === "plain" ? new PlainReplica(parts) : new Replica(parts);
   const seen: EngineGauges[] = [];
@@ -96,9 +107,11 @@ export function driveEngine(drive: Drive) {
     const arrivalUs = next < workload.count ? workload.arrivalUs[next]! : Infinity;
     const lookUs = look < looks.length ? looks[look]! : Infinity;
     const timerUs = timers[0]?.us ?? Infinity;
+    const cancelUs = cancels[0]?.us ?? Infinity;
     const key = Math.min(
       engine.nextKey,
       eventKey(timerUs, Phase.transferEnd),
+      eventKey(cancelUs, Phase.leg),
       eventKey(arrivalUs, Phase.arrival),
       eventKey(lookUs, Phase.scrape),
     );
@@ -106,7 +119,11 @@ export function driveEngine(drive: Drive) {
     nowUs = keyTimeUs(key);
     if (key === engine.nextKey) {
       // A load of no time would come between.
-      engine.run(arrivalUs > nowUs && lookUs > nowUs && timerUs > nowUs && drive.elsewhere === undefined);
+      const alone = arrivalUs > nowUs && lookUs > nowUs && timerUs > nowUs && cancelUs > nowUs;
+      engine.run(alone && drive.elsewhere === undefined);
+    } else if (key === eventKey(cancelUs, Phase.leg)) {
+      const slot = slotOf.get(cancels.shift()!.row);
+      if (slot !== undefined) engine.abort(slot, nowUs);
     } else if (key === eventKey(timerUs, Phase.transferEnd)) {
       const { what, slot } = timers.shift()!;
       timeline.push([what, row(slot), nowUs]);
@@ -133,6 +150,7 @@ export function driveEngine(drive: Drive) {
       const slot = requests.allocate(next, workload.promptTokens[next]!, workload.outputTokens[next]!);
       requests.priority[slot] = drive.priorities?.[next] ?? 0;
       requests.readyUs[slot] = nowUs + drive.profile.requestOverheadUs;
+      slotOf.set(next, slot);
       engine.enqueue(slot);
       next++;
     }
@@ -148,6 +166,15 @@ export function driveEngine(drive: Drive) {
     changes: changes.sort(),
     engine,
   };
+}
+
+/** When clients are gone, in order. */
+function cancelsOf({ workload, cancelAfterUs }: Drive): { us: number; row: number }[] {
+  if (cancelAfterUs === undefined) return [];
+  return [...workload.arrivalUs]
+    .map((arrivalUs, row) => ({ us: arrivalUs + cancelAfterUs[row]!, row }))
+    .filter(({ us }) => us < Infinity)
+    .sort((a, b) => a.us - b.us || a.row - b.row);
 }
 
 interface Timer {
