@@ -5,7 +5,7 @@ import { TIER_LOADS, TIER_SCOPES, TIER_WRITES, type TierKind } from "../tiers/ti
 
 const flag = (byDefault: boolean, description: string) => z.boolean().default(byDefault).meta({ description });
 
-function tierSchema<const Name extends string>(kind: TierKind & { readonly name: Name }) {
+function tierSchema(kind: TierKind) {
   return z.strictObject({
     tier: z.literal(kind.name).meta({ description: kind.summary }),
     capacity: bytesSchema.meta({ description: "KV cache that one instance holds, e.g. 200GiB" }),
@@ -32,11 +32,12 @@ function tierSchema<const Name extends string>(kind: TierKind & { readonly name:
   });
 }
 
-const [hostDram, nvme, networkStore] = TIER_KINDS;
+type TierSchema = ReturnType<typeof tierSchema>;
+const schemas = TIER_KINDS.map(tierSchema) as [TierSchema, ...TierSchema[]];
 
 /** Where the replicas of a pool keep KV blocks below HBM, nearest first. */
 export const tiersSchema = z
-  .array(z.discriminatedUnion("tier", [tierSchema(hostDram), tierSchema(nvme), tierSchema(networkStore)]))
+  .array(z.discriminatedUnion("tier", schemas))
   .min(1)
   .superRefine((tiers, context) => {
     const wrong = (at: number, field: string, message: string) =>

@@ -306,15 +306,19 @@ export class KvTiers {
   /** Fills the tiers that hold something from the start. */
   #warmUp(): void {
     const { streams, count } = this.#host;
-    for (const { instance, chain, input } of this.#warmTiers()) {
+    const warm = this.#warmTiers().filter(({ input }) => input.warm);
+    if (warm.length === 0) return;
+    const users = usersOf(streams, count);
+    for (const { instance, chain } of warm) {
       const { store } = instance;
-      for (let row = 0; row < count && input.warm && store.usedBlocks < store.capacityBlocks; row++) {
+      for (let row = 0; row < count && store.usedBlocks < store.capacityBlocks; row++) {
         const blocks = Math.floor(streams.promptTokens(row) / chain.blockSizeTokens);
         const runs = this.#rowRuns.of(row, 0, blocks, chain.blockSizeTokens);
         const job = this.#jobs.take();
         for (let run = 0; run < runs.length; run++) {
           const segment = runs.segment(run);
-          if (segment < streams.firstPrivate) store.missing(segment, runs.from(run), runs.to(run), job.runs);
+          if (segment < streams.firstPrivate && users[segment]! > 1)
+            store.missing(segment, runs.from(run), runs.to(run), job.runs);
         }
         job.runs.keep(store.capacityBlocks - store.usedBlocks);
         for (let run = job.runs.length - 1; run >= 0; run--) {
@@ -357,4 +361,14 @@ export class KvTiers {
     grown.set(this.#askedFor);
     this.#askedFor = grown;
   }
+}
+
+/** How many prompts have each segment. */
+function usersOf(streams: PromptStreams, count: number): Int32Array {
+  const users = new Int32Array(streams.firstPrivate);
+  for (let row = 0; row < count; row++) {
+    const entries = streams.entries(row);
+    for (let entry = 0; entry < entries - 1; entry++) users[streams.segment(row, entry, entries)]!++;
+  }
+  return users;
 }
