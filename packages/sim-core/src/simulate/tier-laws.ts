@@ -35,6 +35,10 @@ function checkRow(requests: RequestColumns, row: number): void {
   if (!(arrivalUs[row]! <= startUs) || startUs > endUs) {
     broken("causality", `request ${row} arrives at ${arrivalUs[row]} and loads from ${startUs} to ${endUs} us`);
   }
+  // Its client may have gone while it loaded.
+  if (Number.isNaN(scheduledUs[row]!)) return;
+  // One whose client has gone, or the run was stopped, is not computed.
+  if (Number.isNaN(scheduledUs[row]!)) return;
   // Two replicas may have to do with one that is prefilled elsewhere, and either may have loaded.
   if ((requests.disaggregation?.prefillReplica[row] ?? -1) >= 0) return;
   if (hits > requests.cachedTokens[row]!) {

@@ -101,6 +101,11 @@ export class KvTiers {
     }
   }
 
+  /** The request has left its engine without having been done. */
+  left(slot: number): void {
+    this.#forget(slot);
+  }
+
   // --- what engines ask and tell ------------------------------------------------------------------------------------
 
   /** What stands between the engine of a replica and its tiers; null where it has none. */
