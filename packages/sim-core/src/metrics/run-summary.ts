@@ -21,6 +21,8 @@ const requestBlock = {
       rejected: z.number().int().meta({ description: "Turned away by the router" }),
       refusedTooLong: z.number().int().meta({ description: "Longer than the model or the whole KV cache allows" }),
       unfinished: z.number().int().meta({ description: "Still under way, or not sent, when the run was stopped" }),
+      cancelled: z.number().int().optional().meta({ description: "Given up by their clients before the last token" }),
+      timedOut: z.number().int().optional().meta({ description: "Not ended within the time that clients wait" }),
     })
     .meta({ description: "Requests by outcome" }),
   latency: z

@@ -17,6 +17,9 @@ interface OutcomeCounts {
   rejected: number;
   refusedTooLong: number;
   unfinished: number;
+  /** Only where there are some. */
+  cancelled?: number;
+  timedOut?: number;
 }
 
 /** Sums over the requests and replicas of a fleet, a pool or a class. */
@@ -86,6 +89,8 @@ export function addRow(totals: ScopeTotals, r: RequestColumns, row: number, slo:
     if (meetsSlo(r.firstTokenUs[row]! - r.arrivalUs[row]!, gaps > 0 ? decodeUs / gaps : 0, slo)) totals.metSlo++;
   } else if (outcome === Outcome.rejected) totals.outcomes.rejected++;
   else if (outcome === Outcome.refusedTooLong) totals.outcomes.refusedTooLong++;
+  else if (outcome === Outcome.cancelled) totals.outcomes.cancelled = (totals.outcomes.cancelled ?? 0) + 1;
+  else if (outcome === Outcome.timedOut) totals.outcomes.timedOut = (totals.outcomes.timedOut ?? 0) + 1;
   else totals.outcomes.unfinished++;
 }
 

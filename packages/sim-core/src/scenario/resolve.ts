@@ -5,6 +5,7 @@ import type { ReplicaHardware } from "../metrics/scope.ts";
 import type { ModelArchitecture } from "../model/architecture.ts";
 import type { FleetNetwork } from "../network/fleet-network.ts";
 import type { PoolInput, SimulationInput } from "../simulate/input.ts";
+import type { PatienceInput } from "../simulate/patience.ts";
 import type { Workload } from "../workload/workload.ts";
 import { atPlace } from "./at-place.ts";
 import { fillDefaults } from "./fill-defaults.ts";
@@ -64,6 +65,7 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
       seed: spec.seed,
       scrapeIntervalUs: spec.signals.scrapeInterval,
       kvEventDelayUs: spec.signals.kvEventDelay,
+      ...patienceOf(spec.workload),
       ...(disaggregation ? { disaggregation: resolveDisaggregation(loaded, disaggregation, pools, parts.model) } : {}),
       ...((disaggregation || tiered) && network ? { network, places: placesOf(pools) } : {}),
       ...(series === "none" ? {} : { seriesIntervalUs: series }),
@@ -95,6 +97,17 @@ function recordedRows(decisions: Scenario["spec"]["observe"]["decisions"]): ((ro
   if ("every" in decisions) return (row) => row % decisions.every === 0;
   const rows = new Set(decisions.rows);
   return (row) => rows.has(row);
+}
+
+function patienceOf(given: Scenario["spec"]["workload"]): { readonly patience?: PatienceInput } {
+  const { clientTimeout, cancel } = given;
+  if (clientTimeout === undefined && cancel === undefined) return {};
+  return {
+    patience: {
+      ...(clientTimeout === undefined ? {} : { clientTimeoutUs: clientTimeout }),
+      ...(cancel === undefined ? {} : { cancel: { fraction: cancel.fraction, afterUs: cancel.after } }),
+    },
+  };
 }
 
 /** The workload with the scenario's objectives on every class that has none of its own. */

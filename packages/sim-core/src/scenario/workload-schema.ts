@@ -39,6 +39,9 @@ const traceSchema = z
   })
   .meta({ description: "Replays a recorded trace" });
 
+/** A time after which a client goes: not at the moment at which it sends. */
+const patienceUsSchema = durationUsSchema.refine((us) => us >= 1, { error: "must be 1us or more" });
+
 const SOURCES = ["trace", "synthetic", "inferencePerf"] as const;
 
 /** Where the requests come from: exactly one of trace, synthetic, inferencePerf. */
@@ -62,6 +65,16 @@ export const workloadSchema = z
       })
       .optional()
       .meta({ description: "Objectives of requests whose class has none of its own" }),
+    clientTimeout: patienceUsSchema.optional().meta({
+      description: "Clients give up on a request that has not ended this long after it was sent",
+    }),
+    cancel: z
+      .strictObject({
+        fraction: z.number().min(0).max(1).meta({ description: "Share of the requests that are cancelled" }),
+        after: patienceUsSchema.meta({ description: "How long after they were sent" }),
+      })
+      .optional()
+      .meta({ description: "Requests that clients cancel if they have not ended by then" }),
   })
   .superRefine((workload, context) => {
     const given = SOURCES.filter((source) => workload[source] !== undefined);
@@ -83,7 +96,8 @@ const SOURCE_OF = { trace: "trace", synthetic: "synthetic", "inference-perf": "i
  */
 export function gatherPastedGenerator(workload: unknown): unknown {
   if (typeof workload !== "object" || workload === null || Array.isArray(workload)) return workload;
-  const { generator, slo, ...pasted } = workload as Record<string, unknown>;
+  const { generator, slo, clientTimeout, cancel, ...pasted } = workload as Record<string, unknown>;
   if (generator !== "inference-perf" || "inferencePerf" in pasted || Object.keys(pasted).length === 0) return workload;
-  return { generator, ...(slo === undefined ? {} : { slo }), inferencePerf: pasted };
+  const ours = Object.entries({ slo, clientTimeout, cancel }).filter(([, value]) => value !== undefined);
+  return { generator, ...Object.fromEntries(ours), inferencePerf: pasted };
 }

@@ -24,6 +24,8 @@ const Stage = {
   moved: 4,
   /** It may still be computed, and nobody waits for it. */
   abandoned: 5,
+  /** Its client is. */
+  gone: 6,
 } as const;
 
 /** What the flow of legs needs of the simulation that it is part of. */
@@ -41,6 +43,7 @@ export interface LegHost {
   loaded(replica: number, slot: number): void;
   loadFailed(replica: number, slot: number, computedTokens: number): void;
   releaseHeld(replica: number, slot: number): void;
+  abort(replica: number, slot: number): void;
   reconsider(replica: number): void;
   /** The replica has computed a prompt for another. */
   promptFinished(replica: number): void;
@@ -140,10 +143,38 @@ export class Disaggregation {
     this.#changed();
   }
 
+  /**
+   * The row's client is gone: its next leg is not gone, its prefill is cut short, what is held for it is free. Blocks
+   * under way to its decode pod come still, as they are its engine's until then.
+   *
+   * @returns the router's ticket of a row that has come by here
+   */
+  cancel(row: number): number | undefined {
+    if (this.#columns.prefillReplica[row] === NONE) return undefined;
+    const stage = this.#stage[row];
+    if (this.#decodeSlot[row] === NONE && stage !== Stage.moved) {
+      this.#stage[row] = Stage.gone;
+      if (stage === Stage.held) this.#releasePrefill(row);
+      else if (stage === Stage.prefilling) {
+        this.#host.abort(this.#columns.prefillReplica[row]!, this.#prefillSlot[row]!);
+      }
+      this.#forgetMoved();
+      this.#changed();
+    }
+    return this.#ticket[row]!;
+  }
+
+  /** A slot has left its engine before its end; true where it was of a prefill leg. */
+  forgetsPrefill(slot: number): boolean {
+    if (this.#isPrefill[slot] !== 1) return false;
+    this.#forgetPrefill(this.#host.requests.row[slot]!);
+    return true;
+  }
+
   // --- legs -------------------------------------------------------------------------------------------------------
 
   #endLeg(row: number): void {
-    if (this.#stage[row] === Stage.abandoned) return;
+    if (this.#stage[row] === Stage.abandoned || this.#stage[row] === Stage.gone) return;
     if (this.#stage[row] !== Stage.called) {
       this.#host.enqueueDecode(row, this.#ticket[row]!);
     } else if (this.#fails(row, this.#failures[row]!)) {
@@ -193,7 +224,7 @@ export class Disaggregation {
     const { nowUs } = this.#host;
     this.#host.promptFinished(this.#columns.prefillReplica[row]!);
     this.#columns.prefillFinishUs[row] = nowUs;
-    if (this.#stage[row] === Stage.abandoned) {
+    if (this.#stage[row] === Stage.abandoned || this.#stage[row] === Stage.gone) {
       this.#forgetPrefill(row);
       return;
     }
@@ -207,7 +238,11 @@ export class Disaggregation {
 
   /** Holds are ended long before they time out, in about the order in which they began. */
   #forgetMoved(): void {
-    while (this.#holds.size > 0 && this.#stage[this.#holds.firstRow] === Stage.moved) this.#holds.pop();
+    while (this.#holds.size > 0) {
+      const stage = this.#stage[this.#holds.firstRow];
+      if (stage !== Stage.moved && stage !== Stage.gone) break;
+      this.#holds.pop();
+    }
   }
 
   /** One of the two pods has waited for too long for the other: whoever decodes computes the prompt. */
@@ -308,7 +343,10 @@ export class Disaggregation {
         return requests.promptTokens[slot]! - computedTokens;
       },
       startLoad: (slot, fromTokens) => this.#takeOver(requests.row[slot]!, slot, fromTokens),
-      holdsBlocks: (slot) => this.#isPrefill[slot] === 1 && this.#stage[requests.row[slot]!] !== Stage.abandoned,
+      holdsBlocks: (slot) => {
+        const stage = this.#stage[requests.row[slot]!];
+        return this.#isPrefill[slot] === 1 && stage !== Stage.abandoned && stage !== Stage.gone;
+      },
     };
   }
 

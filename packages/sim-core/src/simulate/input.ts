@@ -5,6 +5,7 @@ import type { FleetNetwork } from "../network/fleet-network.ts";
 import type { KvTiersInput } from "../tiers/tier-input.ts";
 import type { Workload } from "../workload/workload.ts";
 import type { DisaggregationInput } from "./disaggregation-input.ts";
+import type { PatienceInput } from "./patience.ts";
 
 /** A pool of alike replicas. */
 export interface PoolInput {
@@ -32,6 +33,8 @@ export interface SimulationInput {
   readonly seed: number | string;
   readonly scrapeIntervalUs: number;
   readonly kvEventDelayUs: number;
+  /** Absent: clients wait for ever. */
+  readonly patience?: PatienceInput;
   /** Needed where the router has requests prefilled elsewhere. */
   readonly disaggregation?: DisaggregationInput;
   /** Over which replicas, in the order of the pools, send each other KV blocks; absent: nothing holds those back. */

@@ -9,6 +9,10 @@ export const Outcome = {
   rejected: 2,
   /** Prompt longer than the model allows, or than the replica's whole KV cache. */
   refusedTooLong: 3,
+  /** Its client went away before its last token. */
+  cancelled: 4,
+  /** Its client waited for its last token for as long as clients do. */
+  timedOut: 5,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -16,7 +20,7 @@ export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 export interface RequestColumns {
   readonly count: number;
   readonly promptTokens: Int32Array;
-  /** Tokens that were generated (asked for, less what the model's length cut off). */
+  /** Tokens that were generated (asked for, less what the model's length cut off); of a client that went, asked for. */
   readonly outputTokens: Int32Array;
   /** When the request reached the router. */
   readonly arrivalUs: Float64Array;

@@ -20,6 +20,7 @@ import type { DisaggregationInput } from "./disaggregation-input.ts";
 import type { PoolInput, SimulationControl, SimulationInput } from "./input.ts";
 import { KvEventFeed } from "./kv-event-feed.ts";
 import { checkLaws } from "./laws.ts";
+import { Patience } from "./patience.ts";
 import { Outcome, type ReplicaSummary, type RequestColumns, type SimulationResult } from "./result.ts";
 import { Scraper } from "./scraper.ts";
 import { SeriesRecorder } from "./series-recorder.ts";
@@ -68,6 +69,9 @@ class Simulation implements EngineListener {
   readonly #columns: ReturnType<typeof emptyColumns>;
   readonly #disaggregation: Disaggregation | undefined;
   readonly #tiers: KvTiers | undefined;
+  readonly #patience: Patience | undefined;
+  /** By row, the slot of a request that its serving engine has, for clients that go; -1 for none. */
+  #slotOf = new Int32Array(0);
   readonly #tellStarted: boolean;
   readonly #tellEnded: boolean;
   /** By replica: requests completed, and the prompt tokens of those admitted, in all and found cached. */
@@ -93,6 +97,10 @@ class Simulation implements EngineListener {
     this.#arrivals = new Arrivals(input.workload);
     this.#columns = emptyColumns(input, this.#arrivals.reactsToEnds);
     if (input.disaggregation !== undefined) this.#disaggregation = this.#newDisaggregation(input, input.disaggregation);
+    if (input.patience !== undefined) {
+      this.#patience = new Patience(input.patience, input.seed);
+      this.#slotOf = new Int32Array(input.workload.count).fill(-1);
+    }
     const streams = new PromptStreams(input.workload);
     if (input.pools.some(({ kvTiers }) => kvTiers !== undefined)) this.#tiers = this.#newTiers(streams);
     for (const pool of input.pools) {
@@ -125,6 +133,10 @@ class Simulation implements EngineListener {
       log,
       itl: this.#itl,
       connector: this.#connectorOf(number),
+      aborted: (slot) => {
+        this.#tiers?.left(slot);
+        if (this.#disaggregation?.forgetsPrefill(slot) !== true) this.#requests.release(slot);
+      },
     };
     const engine = this.#input.path === "plain" ? new PlainReplica(parts) : new Replica(parts);
     const endpoint = this.#router.addEndpoint({
@@ -180,6 +192,7 @@ class Simulation implements EngineListener {
     const arrivals = this.#arrivals;
     const legs = this.#disaggregation;
     const tiers = this.#tiers;
+    const patience = this.#patience;
     const reacts = arrivals.reactsAtOnce || legs?.actsAtOnce === true;
     let events = 0;
     let checkAt = EVENTS_PER_CHECK;
@@ -190,9 +203,17 @@ class Simulation implements EngineListener {
       const arrivalKey = eventKey(arrivalUs, Phase.arrival);
       const legKey = legs === undefined ? Infinity : legs.nextKey;
       const tierKey = tiers === undefined ? Infinity : eventKey(tiers.nextEndUs, Phase.transferEnd);
-      const flowKey = legKey <= tierKey ? legKey : tierKey;
+      const clientKey = patience === undefined ? Infinity : eventKey(patience.nextUs, Phase.leg);
+      const carriedKey = legKey <= tierKey ? legKey : tierKey;
+      const flowKey = carriedKey <= clientKey ? carriedKey : clientKey;
       if (flowKey < engineKey && flowKey < arrivalKey) {
         const nowUs = keyTimeUs(flowKey);
+        if (clientKey < carriedKey) {
+          const row = patience!.take();
+          // Most have their answers by then.
+          if (this.#columns.outcome[row] === Outcome.unfinished) this.#clientGone(row, nowUs, patience!);
+          continue;
+        }
         series?.sampleUntil(nowUs);
         this.#nowUs = nowUs;
         if (legKey <= tierKey) legs!.run(keyPhase(legKey));
@@ -235,6 +256,7 @@ class Simulation implements EngineListener {
     this.#scraper?.refresh(nowUs);
     this.#kvEvents?.refresh(nowUs);
     this.#request.row = row;
+    this.#patience?.arrived(row, nowUs);
     const record = this.#input.recordDecision?.(row) ?? false;
     const decision = this.#router.requestArrived(this.#request, nowUs, record);
     if (record && decision.kind !== "queued" && decision.record !== undefined) {
@@ -276,6 +298,7 @@ class Simulation implements EngineListener {
     const { engine, requestOverheadUs } = this.#members[index]!;
     const slot = requests.allocate(row, workload.promptTokens[row]!, this.#columns.outputTokens[row]!);
     requests.ticket[slot] = ticket;
+    if (this.#patience !== undefined) this.#slotOf[row] = slot;
     requests.priority[slot] = workload.classes === undefined ? 0 : this.#priorityOf(row);
     requests.readyUs[slot] = this.#nowUs + requestOverheadUs;
     this.#tiers?.enqueued(index, slot);
@@ -287,6 +310,23 @@ class Simulation implements EngineListener {
   #priorityOf(row: number): number {
     const { classes, classOf } = this.#input.workload;
     return classes === undefined || classOf === undefined ? 0 : 0 - classes[classOf[row]!]!.priority;
+  }
+
+  /** The request has ended for its client and its router; its engine lets it go at the end of the step in progress. */
+  #clientGone(row: number, nowUs: number, patience: Patience): void {
+    this.#series?.sampleUntil(nowUs);
+    this.#nowUs = nowUs;
+    this.#columns.outcome[row] = patience.reasonOf(row);
+    const slot = this.#slotOf[row]!;
+    const cancelled = this.#disaggregation?.cancel(row);
+    if (this.#tellEnded) this.#router.responseEnded(cancelled ?? this.#requests.ticket[slot]!, nowUs);
+    if (slot >= 0) {
+      const index = this.#columns.replica[row]!;
+      const engine = this.#engines[index]!;
+      engine.abort(slot, nowUs);
+      this.#tree.set(index, engine.nextKey);
+    }
+    this.#leave(row);
   }
 
   #disaggregate(row: number, prefillReplica: number, ticket: number): void {
@@ -339,6 +379,7 @@ class Simulation implements EngineListener {
         this.#prefilled![replica]!++;
       },
       loadFailed: (replica, slot, tokens) => change(replica, (engine) => engine.loadFailed(slot, tokens, this.#nowUs)),
+      abort: (replica, slot) => change(replica, (engine) => engine.abort(slot, this.#nowUs)),
       reconsider: (replica) => change(replica, (engine) => engine.reconsider(this.#nowUs)),
       promptScheduled: (replica, row, cachedTokens) => this.#promptScheduled(replica, row, cachedTokens),
       enqueueDecode: (row, ticket) => this.#enqueue(row, this.#columns.replica[row]!, ticket),
@@ -367,7 +408,9 @@ class Simulation implements EngineListener {
 
   firstToken(slot: number): void {
     const nowUs = this.#nowUs;
-    this.#columns.firstTokenUs[this.#requests.row[slot]!] = nowUs;
+    const row = this.#requests.row[slot]!;
+    if (this.#columns.outcome[row] !== Outcome.unfinished) return;
+    this.#columns.firstTokenUs[row] = nowUs;
     if (this.#tellStarted) this.#router.responseStarted(this.#requests.ticket[slot]!, nowUs);
   }
 
@@ -380,6 +423,11 @@ class Simulation implements EngineListener {
     const requests = this.#requests;
     const columns = this.#columns;
     const row = requests.row[slot]!;
+    if (columns.outcome[row] !== Outcome.unfinished) {
+      // Its client went during its last step.
+      requests.release(slot);
+      return;
+    }
     columns.finishUs[row] = nowUs;
     columns.outcome[row] = Outcome.completed;
     this.#completed[columns.replica[row]!]!++;

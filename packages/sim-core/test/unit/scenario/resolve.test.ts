@@ -80,3 +80,11 @@ test("a pool that cannot be is an error at its place", () => {
   expect(tooBig).toThrow(ScenarioError);
   expect(tooBig).toThrow(/^a\.yaml:15:7: .*does not fit/);
 });
+
+test("takes clients' patience, and refuses one of no time", () => {
+  expect(resolve().input.patience).toBeUndefined();
+  expect(resolve("spec.workload.clientTimeout=2s").input.patience).toEqual({ clientTimeoutUs: 2_000_000 });
+  const cancel = resolve("spec.workload.cancel.fraction=0.1", "spec.workload.cancel.after=300ms").input.patience;
+  expect(cancel).toEqual({ cancel: { fraction: 0.1, afterUs: 300_000 } });
+  expect(() => resolve("spec.workload.clientTimeout=0s")).toThrow(/spec\.workload\.clientTimeout.*must be 1us or more/);
+});

@@ -23,6 +23,7 @@ class Dial implements Engine {
   enqueue(): void {}
   loaded(): void {}
   loadFailed(): void {}
+  abort(): void {}
   reconsider(): void {}
   releaseHeld(): void {}
   run(): void {}
