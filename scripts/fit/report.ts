@@ -297,4 +297,7 @@ ${measuredRunTable()}
 - A pipeline is kept full by decode steps, and filled and drained by a step with a prompt's chunk, which pays the bubble
   (p - 1) / (m + p - 1): vLLM overlaps such steps too, so prompts are up to that much too slow.
 `;
-writeFileSync(join(import.meta.dirname, "../../docs/accuracy.md"), text);
+const page = join(import.meta.dirname, "../../docs/accuracy.md");
+// The part on whole fleets is written by a test.
+const fleets = readFileSync(page, "utf8").match(/\n## Published benchmarks of fleets\n[\s\S]*$/)?.[0] ?? "";
+writeFileSync(page, text + fleets);

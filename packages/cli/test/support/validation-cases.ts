@@ -1,0 +1,312 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Spec, StageResult } from "./validation-runs.ts";
+import { runStages, runWhole } from "./validation-runs.ts";
+
+/** What came of a check that was tried. */
+export interface Finding {
+  readonly holds: boolean;
+  /** What was found here. */
+  readonly value: string;
+}
+
+/** A published benchmark with what it says must hold. */
+export interface PublishedCase {
+  readonly id: string;
+  readonly checks: readonly { readonly name: string; readonly kind: string }[];
+  readonly workload?: { readonly stages?: readonly { readonly rate: number; readonly duration_s: number }[] };
+}
+
+/** By check, what is found; or why it is not tried. */
+export type Attempt = Readonly<Record<string, Finding | string>>;
+
+/** The cases under a folder of the shared data. */
+export function publishedCases(folder: string): PublishedCase[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .sort()
+    .map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as PublishedCase)
+    .filter(({ checks }) => checks !== undefined);
+}
+
+const within = (value: number, [low, high]: readonly [number, number]): Finding => ({
+  holds: low <= value && value <= high,
+  value: value.toPrecision(3),
+});
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const LATER = "a tight number: a matter of calibration, not of what the physics says";
+
+const h100s = (engine: object = {}, more: object = {}) => [
+  { name: "h100", replicas: 8, accelerator: "h100-sxm", tensorParallel: 2, engine, ...more },
+];
+
+const picker = (
+  ...plugins: readonly (readonly [type: string, weight?: number | undefined, parameters?: object])[]
+) => ({
+  inline: {
+    apiVersion: "llm-d.ai/v1alpha1",
+    kind: "EndpointPickerConfig",
+    plugins: plugins.map(([type, , parameters]) => ({ type, ...(parameters ? { parameters } : {}) })),
+    schedulingProfiles: [
+      {
+        name: "default",
+        plugins: plugins.flatMap(([type, weight]) => (weight === undefined ? [] : [{ pluginRef: type, weight }])),
+      },
+    ],
+  },
+});
+
+/** Routers of the case `llmd-73capacity`, by arm. */
+const CAPACITY_ARMS: Readonly<Record<string, object>> = {
+  precise: picker(
+    ["token-producer"],
+    [
+      "precise-prefix-cache-producer",
+      undefined,
+      { tokenProcessorConfig: { blockSizeTokens: 16 }, speculativeIndexing: true },
+    ],
+    ["prefix-cache-scorer", 3, { prefixMatchInfoProducerName: "precise-prefix-cache-producer" }],
+    ["kv-cache-utilization-scorer", 2],
+    ["queue-scorer", 2],
+  ),
+  estimated: picker(
+    ["approx-prefix-cache-producer", undefined, { maxPrefixBlocksToMatch: 256, lruCapacityPerServer: 31_250 }],
+    ["prefix-cache-scorer", 1],
+    ["kv-cache-utilization-scorer", 1],
+    ["queue-scorer", 1],
+  ),
+  load: picker(["queue-scorer", 1], ["kv-cache-utilization-scorer", 1]),
+  random: { preset: "random" },
+};
+
+const sharedPrefix = (stages: NonNullable<PublishedCase["workload"]>["stages"], data: object, interval = 1) => ({
+  generator: "inference-perf",
+  load: {
+    type: "poisson",
+    interval,
+    stages: stages!.map(({ rate, duration_s }) => ({ rate, duration: duration_s })),
+  },
+  data: { type: "shared_prefix", shared_prefix: data },
+});
+
+const B2B = {
+  num_groups: 150,
+  num_prompts_per_group: 5,
+  system_prompt_len: 6000,
+  question_len: 1200,
+  output_len: 1000,
+};
+
+async function ladder({ workload }: PublishedCase, router: object, more: object = {}): Promise<StageResult[]> {
+  const stages = workload!.stages!;
+  // 307,328 tokens of KV cache a pod, as measured, and vLLM's null block.
+  const pools = h100s({ numGpuBlocks: 307_328 / 16 + 1 });
+  const spec = { seed: 1, workload: sharedPrefix(stages, B2B), model: "Qwen/Qwen3-32B", pools, router, ...more };
+  const [, ...measured] = await runStages(spec, stages);
+  return measured;
+}
+
+const ratesOf = (results: readonly StageResult[], from: number) => results.filter(({ rate }) => rate >= from);
+const output = (results: readonly StageResult[], from: number) =>
+  mean(ratesOf(results, from).map(({ outputTokensPerSecond }) => outputTokensPerSecond));
+
+/** The first rate at which something gives way; undefined when it never does. */
+const knee = (results: readonly StageResult[], gives: (result: StageResult, index: number) => boolean) =>
+  results.find(gives)?.rate;
+
+const kneeFinding = (rate: number | undefined, allowed: readonly number[]): Finding => ({
+  holds: rate !== undefined && allowed.includes(rate),
+  value: rate === undefined ? "none" : `${rate} req/s`,
+});
+
+async function capacity(published: PublishedCase): Promise<Attempt> {
+  const arms: Record<string, StageResult[]> = {};
+  for (const [arm, router] of Object.entries(CAPACITY_ARMS)) arms[arm] = await ladder(published, router);
+  const { precise, estimated, load, random } = arms as Record<keyof typeof CAPACITY_ARMS, StageResult[]>;
+  const at = (results: readonly StageResult[], rate: number) =>
+    results.find((result) => result.rate === rate)!.outputTokensPerSecond;
+  const high = ratesOf(precise!, 35).map(({ rate }) => rate);
+  const ordered = high.filter(
+    (rate) =>
+      at(precise!, rate) > at(estimated!, rate) && at(estimated!, rate) > Math.max(at(random!, rate), at(load!, rate)),
+  );
+  const loadOverRandom = within(output(load!, 35) / output(random!, 35), [0, 1.05]);
+  // How stale the real signals were is not published; it decides this ratio.
+  const stale = await ladder(published, CAPACITY_ARMS.load!, { signals: { scrapeInterval: "2s" } });
+  const staleOverRandom = (output(stale, 35) / output(random!, 35)).toPrecision(3);
+  const collapsed = knee(random!, ({ ttftP90Seconds }) => ttftP90Seconds > 20);
+  const worst = Math.max(...precise!.map(({ ttftP90Seconds }) => ttftP90Seconds));
+  return {
+    "order of output tok/s at every rate>=35": {
+      holds: ordered.length === high.length,
+      value: `at ${ordered.length} of ${high.length} rates`,
+    },
+    "precise/random output ratio, mean over rates 40-60": within(
+      output(precise!, 40) / output(random!, 40),
+      [1.7, 2.8],
+    ),
+    "precise TTFT p90 stays under 1 s at all rates": { holds: worst < 1, value: `${worst.toPrecision(3)} s at most` },
+    "random/load collapse: TTFT p90 > 20 s from rate 20": kneeFinding(collapsed, [15, 20, 22]),
+    "estimated collapse knee": kneeFinding(
+      knee(estimated!, ({ ttftP90Seconds }) => ttftP90Seconds > 20),
+      [35, 40, 43],
+    ),
+    "load is no better than random (cache-blind load balancing does not help)": {
+      ...loadOverRandom,
+      value: `${loadOverRandom.value}; with scrapes every 2 s instead of 50 ms ${staleOverRandom}`,
+    },
+  };
+}
+
+async function preciseGuide(published: PublishedCase): Promise<Attempt> {
+  const precise = await ladder(published, { preset: "precise-prefix-cache" });
+  const roundRobin = await ladder(published, { preset: "round-robin" });
+  const jumps = knee(
+    roundRobin,
+    ({ ttftMeanSeconds }, at) => at > 0 && ttftMeanSeconds > 10 * roundRobin[at - 1]!.ttftMeanSeconds,
+  );
+  const worst = Math.max(...precise.map(({ ttftMeanSeconds }) => ttftMeanSeconds));
+  return {
+    "RR knee (TTFT mean jumps >10x)": kneeFinding(jumps, [15, 20, 22]),
+    "precise/RR at saturation (mean rates 40-60)": within(output(precise, 40) / output(roundRobin, 40), [2, 2.9]),
+    "precise plateau output tok/s": LATER,
+    "RR plateau output tok/s": LATER,
+    "precise TTFT mean < 1 s everywhere": { holds: worst < 1, value: `${worst.toPrecision(3)} s at most` },
+  };
+}
+
+async function offload(): Promise<Attempt> {
+  const arm = (system_prompt_len: number, more: object) =>
+    runWhole({
+      seed: 1,
+      workload: {
+        generator: "inference-perf",
+        load: { type: "concurrent", stages: [{ num_requests: 450, concurrency_level: 45 }] },
+        data: {
+          type: "shared_prefix",
+          shared_prefix: {
+            ...{ num_groups: 45, num_prompts_per_group: 10, system_prompt_len },
+            ...{ question_len: 256, output_len: 1024 },
+          },
+        },
+      },
+      model: "Qwen/Qwen3-32B",
+      pools: h100s({ numGpuBlocks: 9271 }, more),
+      router: { preset: "default" },
+    });
+  // 41,000 blocks of 16 tokens of 256 KiB.
+  const kvTiers = { kvTiers: [{ tier: "host-dram", capacity: `${(41_000 * 16) / 4096}GiB` }] };
+  const [bound, boundTiered] = [await arm(30_000, {}), await arm(30_000, kvTiers)];
+  const [fits, fitsTiered] = [await arm(8000, {}), await arm(8000, kvTiers)];
+  const littles = (45 / bound.e2eMeanSeconds) * (30_256 + 1024);
+  return {
+    "Little: 45/E2E_mean*(in+out) ~ total tok/s": within(littles / bound.totalTokensPerSecond, [0.85, 1.15]),
+    "offload gain memory-bound": within(boundTiered.totalTokensPerSecond / bound.totalTokensPerSecond, [1.1, 1.4]),
+    "offload gain when it fits": within(fitsTiered.totalTokensPerSecond / fits.totalTokensPerSecond, [0.95, 1.05]),
+    "fits-in-HBM TTFT mean": within(fits.ttftMeanSeconds, [0.05, 0.3]),
+  };
+}
+
+async function prefillDecode(): Promise<Attempt> {
+  const arm = (pools: readonly object[], preset: string) =>
+    runWhole({
+      seed: 1,
+      workload: {
+        generator: "inference-perf",
+        load: { type: "constant", interval: 1, stages: [{ rate: 45, duration: 120 }] },
+        data: {
+          type: "random",
+          input_distribution: { type: "fixed", mean: 5000, min: 5000, max: 5000 },
+          output_distribution: { type: "fixed", mean: 250, min: 250, max: 250 },
+        },
+      },
+      model: "openai/gpt-oss-120b",
+      pools: pools.map((pool) => ({ accelerator: "h200-sxm", engine: { blockSizeTokens: 128 }, ...pool })),
+      router: { preset },
+    });
+  const role = (name: string) => ({ name, labels: { "llm-d.ai/role": name } });
+  const split = (more: object) => [
+    { ...role("prefill"), replicas: 8, ...more },
+    { ...role("decode"), replicas: 2, tensorParallel: 4, ...more },
+  ];
+  const pd = await arm(split({}), "pd-disaggregation");
+  const whole = (more: object) => arm([{ name: "h200", replicas: 16, ...more }], "round-robin");
+  const [aggregated, tiered] = [await whole({}), await whole({ kvTiers: [{ tier: "host-dram", capacity: "100GiB" }] })];
+  return {
+    "E2E mean PD/aggregated": within(pd.e2eMeanSeconds / aggregated.e2eMeanSeconds, [0.3, 0.65]),
+    "ITL mean PD/aggregated": within(pd.itlMeanSeconds / aggregated.itlMeanSeconds, [0.12, 0.4]),
+    "TTFT mean PD >= aggregated (sign)": {
+      holds: pd.ttftMeanSeconds >= aggregated.ttftMeanSeconds,
+      value: `${pd.ttftMeanSeconds.toPrecision(3)} s against ${aggregated.ttftMeanSeconds.toPrecision(3)} s`,
+    },
+    "prefill utilisation: 45 rps*5000/(8*33821)": "arithmetic on measured numbers",
+    "CPU tier changes nothing without reuse": within(tiered.e2eMeanSeconds / aggregated.e2eMeanSeconds, [0.98, 1.02]),
+  };
+}
+
+async function tiered(published: PublishedCase): Promise<Attempt> {
+  const stages = published.workload!.stages!.filter(({ rate }) => rate <= 20);
+  const data = {
+    num_groups: 250,
+    num_prompts_per_group: 5,
+    system_prompt_len: 16_000,
+    question_len: 256,
+    output_len: 256,
+  };
+  const arm = async (preset: string, more: object) => {
+    // 298,000 tokens of KV cache a pod, as measured.
+    const pools = h100s({ numGpuBlocks: 298_000 / 16 + 1 }, more);
+    const workload = sharedPrefix(stages, data, 60);
+    return (await runStages({ seed: 1, workload, model: "Qwen/Qwen3-32B", pools, router: { preset } }, stages)).at(-1)!;
+  };
+  const hbm = await arm("optimized-baseline", {});
+  const cpu = await arm("tiered-prefix-cache", { kvTiers: [{ tier: "host-dram", capacity: "200GiB" }] });
+  return {
+    "cpu/hbm total tok/s at 20 rps": within(cpu.totalTokensPerSecond / hbm.totalTokensPerSecond, [2, 3.2]),
+    "hbm-only plateau total tok/s": LATER,
+    "cpu arm plateau": LATER,
+    "cpu arm TTFT mean at 20 rps < 3 s; hbm > 20 s": {
+      holds: cpu.ttftMeanSeconds < 3 && hbm.ttftMeanSeconds > 20,
+      value: `${cpu.ttftMeanSeconds.toPrecision(3)} s; ${hbm.ttftMeanSeconds.toPrecision(3)} s`,
+    },
+  };
+}
+
+async function prefillTimes(): Promise<Attempt> {
+  const prefill = async (model: string, tensorParallel: number) => {
+    const synthetic = { arrivals: { process: "poisson", rate: 0.1 }, count: 20, promptTokens: 8192, outputTokens: 2 };
+    const pools = [{ name: "a", replicas: 1, accelerator: "h100-sxm", tensorParallel }];
+    const spec: Spec = { seed: 1, workload: { synthetic }, model, pools, router: { preset: "random" } };
+    return (await runWhole(spec)).ttftP50Seconds;
+  };
+  return {
+    "Qwen3-32B TP2 H100 T(8192)": within(await prefill("Qwen/Qwen3-32B", 2), [0.38, 0.54]),
+    "gpt-oss-120b H100 T(8192)": within(await prefill("openai/gpt-oss-120b", 1), [0.18, 0.24]),
+  };
+}
+
+/** Every check of a case with the same word. */
+const all =
+  (why: string) =>
+  async ({ checks }: PublishedCase): Promise<Attempt> =>
+    Object.fromEntries(checks.map(({ name }) => [name, why]));
+
+/** How the checks of each published case are tried; a case that is not here is an error. */
+export const ATTEMPTS: Readonly<Record<string, (published: PublishedCase) => Promise<Attempt>>> = {
+  "llmd-73capacity-qwen3-32b-8x2h100": capacity,
+  "llmd-cpu-offload-45conc-qwen3-32b": offload,
+  "llmd-inference-scheduling-rate60-qwen3-32b": all("its batch is set by the rate of one stage after a ladder: later"),
+  "llmd-optimized-baseline-qwen3-32b-8x2h100": all(
+    "the ratio of peaks depends on calibration; the ordering is tried above",
+  ),
+  "llmd-optimized-baseline-sglang-qwen3-32b-8x2h100": all("another engine than the one that is simulated"),
+  "llmd-pd-gptoss120b-h200-8p2d": prefillDecode,
+  "llmd-precise-guide-qwen3-32b-8x2h100": preciseGuide,
+  "llmd-prefill-calibration": prefillTimes,
+  "llmd-tiered-qwen3-32b-8x2h100": tiered,
+  "mooncake-fig9-lru-conversation": all("about traces, not engines"),
+  "vllm-perrequest-rtxpro6000-llama31-8b-tp1": all(LATER),
+  "vllm-perrequest-rtxpro6000-qwen3-30b-a3b-dp2ep": all(LATER),
+};
