@@ -382,6 +382,7 @@ export class PlainReplica implements Engine {
       const available = this.#cache.freeBlocks - hit.filter((block) => block.references === 0).length;
       if (profile.schedulerReserveFullIsl && Math.ceil(total / size) - hitBlocks > available) break;
       if (Math.ceil((hitBlocks * size + tokens) / size) - hitBlocks > available) break;
+      if (profile.guaranteedNoEvict && this.#promisedBlocks(request) - hitBlocks > available) break;
       this.#waiting.shift();
       this.#running.push(request);
       if (grower !== undefined) {
@@ -395,6 +396,14 @@ export class PlainReplica implements Engine {
       listener.scheduled(request.slot, request.computedTokens);
       left -= tokens;
     }
+  }
+
+  /** What running requests will yet take to their ends, and all that the one that waits will. */
+  #promisedBlocks(candidate: PlainRequest): number {
+    const size = this.#parts.profile.blockSizeTokens;
+    const all = (request: PlainRequest): number => Math.ceil((request.promptTokens + request.outputTokens) / size);
+    const held = (request: PlainRequest): number => Math.ceil(request.holding.tokens / size);
+    return this.#running.reduce((sum, request) => sum + all(request) - held(request), all(candidate));
   }
 
   /** Admits a request whose blocks are there already; returns the tokens that it takes of the budget. */

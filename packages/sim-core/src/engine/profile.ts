@@ -11,6 +11,14 @@ export interface EngineProfile {
   readonly enableChunkedPrefill: boolean;
   /** Admit a request only when blocks for its whole prompt are free (vLLM pull request 37307). */
   readonly schedulerReserveFullIsl: boolean;
+  /**
+   * Admit a request only when the blocks that it and all running ones will need to their ends are free, so that none is
+   * ever preempted: the rule of TensorRT-LLM's GUARANTEED_NO_EVICT (`GuaranteedNoEvictScheduler` in
+   * `cpp/tensorrt_llm/batch_manager/capacityScheduler.cpp`, commit 02a10fe), without its delay of prompts that another is
+   * about to cache. A request is taken to ask for as many tokens as it gets, and has its hit already. What a `KvConnector`
+   * loads is admitted without: it may preempt. Absent: false.
+   */
+  readonly guaranteedNoEvict?: boolean;
   readonly schedulingPolicy: "fcfs" | "priority";
   readonly maxModelLenTokens: number;
   /** API server's time before the request reaches the scheduler. */

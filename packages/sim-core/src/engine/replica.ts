@@ -802,6 +802,7 @@ export class Replica implements Engine {
       }
       const blocks = Math.ceil((hitTokens + tokens) / blockSizeTokens) - cache.hitBlocks;
       if (blocks > availableBlocks) break;
+      if (this.#profile.guaranteedNoEvict && this.#promisedBlocks(slot) - cache.hitBlocks > availableBlocks) break;
       this.#waiting.remove(slot);
       if (cache.hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
       cache.take(blocks);
@@ -811,6 +812,17 @@ export class Replica implements Engine {
       cache.growerAhead = NONE;
     }
     this.#headGrower = cache.growerAhead;
+  }
+
+  /** Blocks that all running requests will yet take to their ends, and all those of one that waits. */
+  #promisedBlocks(candidate: number): number {
+    const { promptTokens, outputTokens, computedTokens, state, next } = this.#requests;
+    let blocks = this.#blocksBetween(0, promptTokens[candidate]! + outputTokens[candidate]!);
+    for (let slot = this.#running.first; slot !== NONE; slot = next[slot]!) {
+      const computed = computedTokens[slot]! + (state[slot] === RequestState.decode ? this.#decodeSteps : 0);
+      blocks += this.#blocksBetween(computed, promptTokens[slot]! + outputTokens[slot]!);
+    }
+    return blocks;
   }
 
   #enterRunning(slot: number, hitTokens: number): void {

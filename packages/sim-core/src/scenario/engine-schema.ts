@@ -22,6 +22,10 @@ export const engineSchema = z
       .boolean()
       .optional()
       .meta(fromProfile("Admit a request only when blocks for its whole prompt are free")),
+    guaranteedNoEvict: z.boolean().optional().meta({
+      description:
+        "Admit a request only when blocks for it and all running ones to their ends are free; default: false",
+    }),
     schedulingPolicy: z.enum(["fcfs", "priority"]).optional().meta(fromProfile("Order of the waiting requests")),
     maxModelLen: z.int().min(1).optional().meta({ description: "Longest prompt + output; default: the model's" }),
     gpuMemoryUtilization: z

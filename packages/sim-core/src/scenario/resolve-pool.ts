@@ -104,6 +104,7 @@ function profileOverrides(engine: ScenarioEngine): Partial<Omit<EngineProfile, "
     enablePrefixCaching: engine.enablePrefixCaching,
     enableChunkedPrefill: engine.enableChunkedPrefill,
     schedulerReserveFullIsl: engine.schedulerReserveFullIsl,
+    guaranteedNoEvict: engine.guaranteedNoEvict,
     schedulingPolicy: engine.schedulingPolicy,
     requestOverheadUs: engine.requestOverhead,
   };

@@ -39,6 +39,7 @@ const scenario = fc.record({
   longPrefillTokenThreshold: fc.constantFrom(0, 0, 0, 5, 40),
   enablePrefixCaching: fc.boolean(),
   schedulerReserveFullIsl: fc.boolean(),
+  guaranteedNoEvict: fc.constantFrom(false, false, true),
   schedulingPolicy: fc.constantFrom("fcfs" as const, "fcfs" as const, "priority" as const),
   requestOverheadUs: fc.constantFrom(0, 0, 1234),
   baseUs: fc.double({ min: 20, max: 3000, noNaN: true }),
@@ -88,6 +89,7 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
     engine.gaugesAt(1e15, gauges);
     expect(gauges).toEqual({ running: 0, waiting: 0, freeBlocks: engine.totalBlocks });
   }
+  if (given.guaranteedNoEvict && given.elsewhere === undefined) expect(fast.counters.preemptions).toBe(0);
   // Each request ends once, one way or the other.
   const ends = fast.timeline.filter(([what]) => what === "finished" || what === "aborted").map(([, row]) => row);
   expect(ends.sort((a, b) => a - b)).toEqual([...given.workload.promptTokens.keys()]);
