@@ -45,6 +45,8 @@ const OUTCOME_NAMES: Readonly<Record<number, string>> = {
   [Outcome.completed]: "completed",
   [Outcome.rejected]: "rejected",
   [Outcome.refusedTooLong]: "refused-too-long",
+  [Outcome.cancelled]: "cancelled",
+  [Outcome.timedOut]: "timed-out",
 };
 
 function outcomeName(outcome: number): string {

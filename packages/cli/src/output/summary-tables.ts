@@ -90,6 +90,8 @@ function others({ requests, preemptions }: FleetSummary): string {
   const parts = [
     [requests.rejected, "rejected"],
     [requests.refusedTooLong, "too long"],
+    [requests.cancelled ?? 0, "cancelled"],
+    [requests.timedOut ?? 0, "timed out"],
     [requests.unfinished, "unfinished"],
     [preemptions, preemptions === 1 ? "preemption" : "preemptions"],
   ] as const;
