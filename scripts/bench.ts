@@ -160,7 +160,7 @@ function mooncake(): void {
 }
 
 function decisionsOff(): void {
-  const { median, low, high } = inProcess<{ median: number; low: number; high: number }>("decisionsOff", { pairs: 15 });
+  const { median, low, high } = inProcess<{ median: number; low: number; high: number }>("decisionsOff", { pairs: 31 });
   note({ name: "decision records that are off: median ratio", value: median, unit: "x", goal: "<= 1.02" });
   note({ name: "  95 % interval, lower end", value: low, unit: "x" });
   note({ name: "  95 % interval, upper end", value: high, unit: "x" });
@@ -176,7 +176,7 @@ function firstResult(): void {
 }
 
 function blis(): void {
-  const program = process.env["WINDTUNNEL_BLIS"];
+  const program = process.env.WINDTUNNEL_BLIS;
   if (program === undefined) {
     process.stdout.write(
       "BLIS: skipped, WINDTUNNEL_BLIS does not name the program (go install github.com/inference-sim/inference-sim)\n",

@@ -26,6 +26,7 @@ const TASKS = {
   "test:kube": [node("scripts/kube/programs.ts"), vitest("run", "--project=*:kube")],
   "test:oracle": [node("packages/epp/test/oracle/main.ts")],
   bench: [node("--expose-gc", "scripts/bench.ts")],
+  "bench:compare": [node("scripts/bench-compare.ts")],
   "bench:epp": [node("packages/epp/test/bench/main.ts")],
   "soak:epp": [node("packages/epp/test/soak/main.ts")],
   check: [

@@ -20,7 +20,7 @@ function blisSeconds(program: string, data: string, requests: number, fastest: b
 
 /** Nanoseconds a request of BLIS: the difference of 20,000 and 200 requests, so that its start does not count. */
 export function blisNsPerRequest(program: string, fastest: boolean): number {
-  const data = process.env["WINDTUNNEL_BLIS_DATA"] ?? join(dirname(program), "blis-data");
+  const data = process.env.WINDTUNNEL_BLIS_DATA ?? join(dirname(program), "blis-data");
   const many = blisSeconds(program, data, 20_000, fastest);
   return ((many - blisSeconds(program, data, 200, fastest)) / 19_800) * 1e9;
 }

@@ -1,12 +1,9 @@
 import { simulate } from "@windtunnel/sim-core";
 import { inputOf } from "./cases.ts";
+import { type MedianInterval, medianInterval } from "./interval.ts";
 
 /** The cost of decision records that are off: pairs of runs in turn, without the option and with one that says no. */
-export function decisionRecordsOff(pairs: number): {
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
-} {
+export function decisionRecordsOff(pairs: number): MedianInterval {
   const input = inputOf({ name: "load-only", pods: 8, requests: 200_000, ratePerPod: 16 });
   const time = (withOption: boolean): number => {
     const started = performance.now();
@@ -19,8 +16,6 @@ export function decisionRecordsOff(pairs: number): {
     const first = time(pair % 2 === 0);
     const second = time(pair % 2 !== 0);
     return pair % 2 === 0 ? first / second : second / first;
-  }).sort((a, b) => a - b);
-  // Distribution-free interval of the median: order statistics of Binomial(n, 1/2), 95 %.
-  const rank = Math.max(0, Math.floor((pairs - 1.96 * Math.sqrt(pairs)) / 2) - 1);
-  return { median: ratios[Math.floor(pairs / 2)]!, low: ratios[rank]!, high: ratios[pairs - 1 - rank]! };
+  });
+  return medianInterval(ratios);
 }

@@ -5,7 +5,7 @@ import { createTraceReader, simulate, transformTrace, workloadFromTrace } from "
 import { type CaseResult, measured } from "./cases.ts";
 import { fleet } from "./fleets.ts";
 
-const data = process.env["WINDTUNNEL_DATA"] ?? join(import.meta.dirname, "..", "..", "..", "shared");
+const data = process.env.WINDTUNNEL_DATA ?? join(import.meta.dirname, "..", "..", "..", "shared");
 const path = join(data, "traces", "mooncake", "conversation_trace.jsonl.gz");
 
 /** The real Mooncake conversation trace, jittered over its 3 s grid, on 8 replicas with 16-token blocks. */
