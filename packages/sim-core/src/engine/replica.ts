@@ -1,6 +1,6 @@
 import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 import { eventKey, keyTimeUs, Phase } from "../kernel/phases.ts";
-import { BlockGrowth } from "./block-growth.ts";
+import { DecodeBatch } from "./decode-batch.ts";
 import {
   type Engine,
   type EngineCounters,
@@ -8,16 +8,21 @@ import {
   type EngineListener,
   newCounters,
 } from "./engine-listener.ts";
-import { FinishQueue } from "./finish-queue.ts";
+import { FinishingRequests } from "./finishing-requests.ts";
+import { GapRecorder } from "./gap-recorder.ts";
 import type { ItlRecorder } from "./itl-histogram.ts";
 import { KvCache } from "./kv-cache.ts";
 import type { KvBlockListener, KvConnector } from "./kv-connector.ts";
 import type { KvEventLog } from "./kv-event-log.ts";
+import { LoadedSingles } from "./loaded-singles.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
 import { RequestList, RequestState, type RequestsInFlight } from "./requests-in-flight.ts";
-import type { PrefillChunks, StepTimeModel } from "./step-time-model.ts";
+import { ShownGauges } from "./shown-gauges.ts";
+import { StepChunks } from "./step-chunks.ts";
+import type { StepTimeModel } from "./step-time-model.ts";
 import { StretchClock } from "./stretch-clock.ts";
+import { WaitingQueue } from "./waiting-queue.ts";
 
 const NONE = -1;
 
@@ -82,20 +87,18 @@ export class Replica implements Engine {
   readonly #streams: PromptStreams;
   readonly #listener: EngineListener;
   readonly #log: KvEventLog;
-  readonly #itl: ItlRecorder;
+  readonly #gaps: GapRecorder;
   readonly #connector: KvConnector | null;
   readonly #blocks: KvBlockListener | null;
   readonly #aborted: ((slot: number) => void) | undefined;
   readonly #cache: KvCache;
-  readonly #waiting: RequestList;
+  readonly #waiting: WaitingQueue;
   readonly #running: RequestList;
-  readonly #growth: BlockGrowth;
-  readonly #finishes = new FinishQueue();
+  readonly #batch: DecodeBatch;
   readonly #clock = new StretchClock();
-  readonly #chunks: PrefillChunks;
-  /** Slots of `#chunks`, and whether each completes its prompt. */
-  readonly #chunkSlots: Int32Array;
-  readonly #finishing: Int32Array;
+  readonly #chunks: StepChunks;
+  readonly #singles: LoadedSingles;
+  readonly #finishing: FinishingRequests;
   readonly #fullBlocksOf: (slot: number) => number;
   /** Requests can starve or outgrow the simple order of a step: walk the running list each time. */
   readonly #alwaysWalk: boolean;
@@ -104,26 +107,8 @@ export class Replica implements Engine {
   /** Time of the event in hand. A field, as handing a float from call to call would allocate it each time. */
   #nowUs = FLOAT_ZERO;
   #sequence = 0;
-  /** Decode steps that have been scheduled; a decoding request has computed `computedTokens + #decodeSteps`. */
-  #decodeSteps = 0;
-  #decoding = 0;
-  /** Summed computed tokens of decoding requests, this step's included. */
-  #contextTokens = 0;
   /** The running request whose prompt is not fully computed, when there is just one. */
   #partial: number = NONE;
-
-  /** Requests whose blocks are being filled from elsewhere. */
-  #loading = 0;
-  /** The last of the loaded requests, which stand before all others on the waiting list, or NONE. */
-  #loadedTail: number = NONE;
-  /**
-   * Requests that were loaded up to their last token and compute it in this step, which makes them part of its decode
-   * batch: their slots, how many chunks were given before each, and their summed context.
-   */
-  readonly #singleSlots: Int32Array;
-  readonly #singleAt: Int32Array;
-  #singles = 0;
-  #singleContextTokens = 0;
 
   /** The request that is generating blocks which the head of the queue could use, or NONE. */
   #headGrower: number = NONE;
@@ -144,19 +129,9 @@ export class Replica implements Engine {
   /** Requests that leave before the next step is scheduled, in the order of their aborts. */
   #aborts: number[] = [];
 
-  /** Decoding requests that got no token in an earlier step, and none since. */
-  #lateSlots: number[] = [];
-
-  /** Gauges of the last finished step. */
-  #gaugeRunning = 0;
-  #gaugeWaiting = 0;
-  #gaugeFreeBlocks: number;
+  readonly #gauges: ShownGauges;
   #waitingAtSchedule = 0;
   readonly #scratchGauges: EngineGauges = { running: 0, waiting: 0, freeBlocks: 0 };
-  /** Idle with requests that only wait for blocks or loads: since when, and what is seen of it after that. */
-  #settledUs: number = Infinity;
-  #settledWaiting = 0;
-  #settledFreeBlocks = 0;
 
   constructor(parts: EngineParts) {
     const { profile, requests } = parts;
@@ -170,7 +145,7 @@ export class Replica implements Engine {
     this.#streams = parts.streams;
     this.#listener = parts.listener;
     this.#log = parts.log;
-    this.#itl = parts.itl;
+    this.#gaps = new GapRecorder(parts.itl, requests);
     this.#connector = parts.connector ?? null;
     this.#blocks = this.#connector?.blocks ?? null;
     this.#aborted = parts.aborted;
@@ -184,24 +159,16 @@ export class Replica implements Engine {
       parts.log,
       this.#blocks,
     );
-    this.#waiting = new RequestList(requests);
+    this.#waiting = new WaitingQueue(requests, this.#fcfs);
     this.#running = new RequestList(requests);
-    this.#growth = new BlockGrowth(profile.blockSizeTokens);
-    this.#chunks = {
-      count: 0,
-      completing: 0,
-      newTokens: new Int32Array(profile.maxNumSeqs),
-      cachedTokens: new Int32Array(profile.maxNumSeqs),
-    };
-    this.#chunkSlots = new Int32Array(profile.maxNumSeqs);
-    this.#finishing = new Int32Array(profile.maxNumSeqs);
-    const singles = this.#connector === null ? 0 : profile.maxNumSeqs;
-    this.#singleSlots = new Int32Array(singles);
-    this.#singleAt = new Int32Array(singles);
-    this.#gaugeFreeBlocks = this.#cache.freeBlocks;
+    this.#batch = new DecodeBatch(requests, profile.blockSizeTokens);
+    this.#chunks = new StepChunks(requests, profile.maxNumSeqs);
+    this.#singles = new LoadedSingles(this.#connector === null ? 0 : profile.maxNumSeqs);
+    this.#finishing = new FinishingRequests(requests, profile.maxNumSeqs);
+    this.#gauges = new ShownGauges(this.#cache.freeBlocks);
     this.#alwaysWalk = profile.longPrefillTokenThreshold > 0 || profile.maxNumSeqs > profile.maxNumBatchedTokens;
     this.#fullBlocksOf = (slot) =>
-      Math.floor((requests.computedTokens[slot]! + this.#decodeSteps) / profile.blockSizeTokens);
+      Math.floor((requests.computedTokens[slot]! + this.#batch.steps) / profile.blockSizeTokens);
     this.counters = newCounters(this.#cache.freeBlocks);
   }
 
@@ -218,8 +185,8 @@ export class Replica implements Engine {
   }
 
   enqueue(slot: number): void {
-    const first = this.#addWaiting(slot);
-    const waiting = this.#waiting.length + this.#loading;
+    const first = this.#waiting.add(slot);
+    const waiting = this.#waiting.length + this.#waiting.loading;
     if (waiting > this.counters.peakWaiting) this.counters.peakWaiting = waiting;
     if (first) this.#wake(this.#requests.readyUs[slot]!);
   }
@@ -255,13 +222,7 @@ export class Replica implements Engine {
   }
 
   loaded(slot: number, nowUs: number): void {
-    const requests = this.#requests;
-    const tail = this.#loadedTail;
-    requests.state[slot] = RequestState.loaded;
-    if (tail === NONE) this.#waiting.prepend(slot);
-    else this.#waiting.insertAfter(tail, slot);
-    this.#loadedTail = slot;
-    this.#loading--;
+    this.#waiting.addLoaded(slot);
     if (this.#aborts.length > 0 && this.#aborts.includes(slot)) this.#wakeForAborts(nowUs);
     else this.#wake(nowUs);
   }
@@ -281,8 +242,7 @@ export class Replica implements Engine {
     this.#cache.release(slot, this.#requests.computedTokens[slot]!, false);
     if (this.#mode === Mode.stretch || this.#mode === Mode.step) return;
     // Maybe no step will bring the gauges up to date.
-    this.#gaugeFreeBlocks = this.#cache.freeBlocks;
-    this.#settledFreeBlocks = this.#cache.freeBlocks;
+    this.#gauges.showFreeBlocks(this.#cache.freeBlocks);
     this.reconsider(nowUs);
   }
 
@@ -311,41 +271,11 @@ export class Replica implements Engine {
       if (steps > 0) this.#applySteps(steps);
       this.#stretchSteps = ended;
       this.#stretchFromUs = endUs;
-      this.#gaugeRunning = this.#scratchGauges.running;
-      this.#gaugeWaiting = this.#scratchGauges.waiting;
-      this.#gaugeFreeBlocks = this.#scratchGauges.freeBlocks;
+      this.#gauges.show(this.#scratchGauges.running, this.#scratchGauges.waiting, this.#scratchGauges.freeBlocks);
     }
     if (this.#cache.freeBlocks < this.counters.leastFreeBlocks) this.counters.leastFreeBlocks = this.#cache.freeBlocks;
     this.#lastStep = ended + 1;
     this.nextKey = eventKey(clock.endOfUs(ended + 1), Phase.stepEnd);
-  }
-
-  /** Puts the request on the waiting list; true when it is the new head. */
-  #addWaiting(slot: number): boolean {
-    const waiting = this.#waiting;
-    if (this.#fcfs) {
-      waiting.append(slot);
-      return waiting.length === 1;
-    }
-    const { priority, previous } = this.#requests;
-    let at = waiting.last;
-    let after: number = NONE;
-    while (
-      at !== this.#loadedTail &&
-      (priority[at]! > priority[slot]! || (priority[at] === priority[slot] && this.#laterThan(at, slot)))
-    ) {
-      after = at;
-      at = previous[at]!;
-    }
-    if (after === NONE) waiting.append(slot);
-    else waiting.insertBefore(after, slot);
-    return waiting.first === slot;
-  }
-
-  /** Order of arrival: by time, then by row. */
-  #laterThan(a: number, b: number): boolean {
-    const { readyUs, row } = this.#requests;
-    return readyUs[a]! > readyUs[b]! || (readyUs[a] === readyUs[b] && row[a]! > row[b]!);
   }
 
   run(mayStart: boolean): void {
@@ -372,10 +302,9 @@ export class Replica implements Engine {
     if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
     const { counters } = this;
     if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
-    this.#waitingAtSchedule =
-      this.#waiting.length === 0 ? this.#loading : this.#waitingBy(this.#clock.endOfUs(steps - 1));
+    this.#waitingAtSchedule = this.#waiting.seenAt(this.#clock.endOfUs(steps - 1));
     this.#stretchSteps = steps;
-    if (this.#finishes.firstStep === this.#decodeSteps) this.#finishDecoded();
+    if (this.#batch.finishes.firstStep === this.#batch.steps) this.#finishDecoded();
     this.#publishGauges();
   }
 
@@ -385,101 +314,80 @@ export class Replica implements Engine {
     const counters = this.counters;
     counters.steps += done;
     counters.busyUs += endUs - this.#stretchFromUs;
-    counters.decodeTokens += done * this.#decoding;
-    this.#recordGaps(this.#stretchSteps + 1, steps);
+    counters.decodeTokens += done * this.#batch.size;
+    this.#gaps.stretch(this.#clock, this.#stretchSteps + 1, steps, this.#batch.size);
   }
 
   #endStep(): void {
     const counters = this.counters;
     counters.steps++;
     counters.busyUs += this.#nowUs - this.#stepStartUs;
-    counters.decodeTokens += this.#stepDecodes + this.#chunks.completing + this.#singles;
-    if (this.#settledUs < Infinity) this.#settledUs = Infinity;
+    counters.decodeTokens += this.#stepDecodes + this.#chunks.completing + this.#singles.count;
+    this.#gauges.unsettle();
     if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
-    if (this.#stepDecodes > 0) this.#itl.add(this.#nowUs - this.#stepStartUs, this.#stepDecodes);
-    let finishing = this.#finishes.firstStep === this.#decodeSteps ? this.#takeFinished(0) : 0;
+    if (this.#stepDecodes > 0) this.#gaps.step(this.#nowUs - this.#stepStartUs, this.#stepDecodes);
+    this.#finishing.count = 0;
+    this.#takeFinished();
     const chunks = this.#chunks;
     let singles = 0;
     for (let index = 0; index < chunks.count; index++) {
-      if (singles < this.#singles) [singles, finishing] = this.#completeSingles(index, singles, finishing);
-      const slot = this.#chunkSlots[index]!;
-      if (this.#requests.computedTokens[slot] !== this.#requests.numTokens[slot]) continue;
-      if (this.#completePrefill(slot)) this.#finishing[finishing++] = slot;
+      if (singles < this.#singles.count) singles = this.#completeSingles(index, singles);
+      const slot = chunks.slotAt(index);
+      if (this.#requests.computedTokens[slot] === this.#requests.numTokens[slot]) this.#completePrefill(slot);
     }
-    if (singles < this.#singles) [, finishing] = this.#completeSingles(chunks.count, singles, finishing);
-    if (finishing > 0) this.#finishAll(finishing);
+    if (singles < this.#singles.count) this.#completeSingles(chunks.count, singles);
+    if (this.#finishing.count > 0) this.#finishAll();
     this.#publishGauges();
   }
 
   /** Ends the requests, one at least, whose last decode step this was. */
   #finishDecoded(): void {
-    const slot = this.#finishes.pop();
-    if (this.#finishes.firstStep !== this.#decodeSteps) {
+    const slot = this.#batch.finishes.pop();
+    if (this.#batch.finishes.firstStep !== this.#batch.steps) {
       this.#finish(slot);
       return;
     }
-    this.#finishing[0] = slot;
-    this.#finishAll(this.#takeFinished(1));
+    this.#finishing.count = 0;
+    this.#finishing.add(slot);
+    this.#takeFinished();
+    this.#finishAll();
   }
 
-  /** Adds the requests whose last decode step this was to the first `count` of `#finishing`; how many that makes. */
-  #takeFinished(count: number): number {
-    let finishing = count;
-    while (this.#finishes.firstStep === this.#decodeSteps) this.#finishing[finishing++] = this.#finishes.pop();
-    return finishing;
+  /** Takes the requests whose last decode step this was. */
+  #takeFinished(): void {
+    const { finishes, steps } = this.#batch;
+    while (finishes.firstStep === steps) this.#finishing.add(finishes.pop());
   }
 
-  /** Ends the first requests of `#finishing` in the order of the running list, which is that of admission. */
-  #finishAll(count: number): void {
+  #finishAll(): void {
     const finishing = this.#finishing;
-    if (count > 1) this.#sortFinishing(count);
-    for (let index = 0; index < count; index++) this.#finish(finishing[index]!);
+    finishing.sort();
+    for (let index = 0; index < finishing.count; index++) this.#finish(finishing.slotAt(index));
   }
 
-  /** An insertion sort: they are few. */
-  #sortFinishing(count: number): void {
-    const finishing = this.#finishing;
-    const { sequence } = this.#requests;
-    for (let index = 1; index < count; index++) {
-      const slot = finishing[index]!;
-      let at = index;
-      for (; at > 0 && sequence[finishing[at - 1]!]! > sequence[slot]!; at--) finishing[at] = finishing[at - 1]!;
-      finishing[at] = slot;
-    }
+  /** Ends the prefill of loaded requests that were admitted before chunk `chunk`, from the `from`-th on. */
+  #completeSingles(chunk: number, from: number): number {
+    const end = this.#singles.endOfBefore(chunk, from);
+    for (let at = from; at < end; at++) this.#completePrefill(this.#singles.slotAt(at));
+    return end;
   }
 
-  /** Ends the loaded requests that were admitted before chunk `chunk`, from the `from`-th on, as `#endStep` does. */
-  #completeSingles(chunk: number, from: number, finishing: number): readonly [singles: number, finishing: number] {
-    let at = from;
-    let count = finishing;
-    for (; at < this.#singles && this.#singleAt[at]! <= chunk; at++) {
-      const slot = this.#singleSlots[at]!;
-      if (this.#completePrefill(slot)) this.#finishing[count++] = slot;
-    }
-    return [at, count];
-  }
-
-  /** The request samples a token at the end of its prefill; true when that was its last. */
-  #completePrefill(slot: number): boolean {
+  /** The request samples a token at the end of its prefill, and decodes from now on unless that was its last. */
+  #completePrefill(slot: number): void {
     const requests = this.#requests;
     if (this.#partial === slot) this.#partial = NONE;
     const generated = requests.generatedTokens[slot]! + 1;
     requests.generatedTokens[slot] = generated;
     if (generated === 1) this.#listener.firstToken(slot);
-    else this.#recordLateGap(slot, this.#nowUs);
+    else this.#gaps.afterPreemption(slot, this.#nowUs);
     const left = requests.outputTokens[slot]! - generated;
-    if (left <= 0) return true;
-    requests.state[slot] = RequestState.decode;
-    const offset = requests.numTokens[slot]! - this.#decodeSteps;
-    requests.computedTokens[slot] = offset;
-    requests.finishStep[slot] = this.#decodeSteps + left;
-    this.#decoding++;
-    this.#contextTokens += requests.numTokens[slot]!;
-    this.#growth.add(offset);
-    this.#finishes.push(this.#decodeSteps + left, slot);
+    if (left <= 0) {
+      this.#finishing.add(slot);
+      return;
+    }
+    this.#batch.add(slot, left);
     const row = requests.row[slot]!;
     if (this.#streams.outputIsShared(row)) this.#cache.startGrowing(slot, this.#streams.outputSegment(row));
-    return false;
   }
 
   #finish(slot: number): void {
@@ -487,13 +395,7 @@ export class Replica implements Engine {
     if (this.#aborts.length > 0) this.#aborts = this.#aborts.filter((other) => other !== slot);
     const shared = this.#streams.outputIsShared(requests.row[slot]!);
     let computed = requests.numTokens[slot]!;
-    if (requests.state[slot] === RequestState.decode) {
-      const offset = requests.computedTokens[slot]!;
-      computed = offset + this.#decodeSteps;
-      this.#decoding--;
-      this.#contextTokens -= computed;
-      this.#growth.remove(offset);
-    }
+    if (requests.state[slot] === RequestState.decode) computed = this.#batch.remove(slot);
     if (this.#connector?.holdsBlocks(slot)) {
       this.#cache.hold(slot, computed, shared);
       requests.computedTokens[slot] = computed;
@@ -507,9 +409,7 @@ export class Replica implements Engine {
   }
 
   #publishGauges(): void {
-    this.#gaugeRunning = this.#running.length;
-    this.#gaugeWaiting = this.#waitingAtSchedule;
-    this.#gaugeFreeBlocks = this.#cache.freeBlocks;
+    this.#gauges.show(this.#running.length, this.#waitingAtSchedule, this.#cache.freeBlocks);
     if (this.#log.enabled) this.#log.publish(this.#nowUs);
   }
 
@@ -527,14 +427,13 @@ export class Replica implements Engine {
         this.#waiting.length === 0 ? Infinity : eventKey(this.#requests.readyUs[this.#waiting.first]!, Phase.stepStart);
       return;
     }
-    this.#chunks.count = 0;
-    this.#chunks.completing = 0;
-    this.#singles = 0;
+    this.#chunks.clear();
+    this.#singles.count = 0;
     this.#preempted = false;
     this.#headGrower = NONE;
     if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
     if (this.#alwaysWalk || !this.#scheduleSimply()) this.#scheduleWalking();
-    this.#waitingAtSchedule = this.#waiting.length === 0 ? this.#loading : this.#waitingBy(this.#nowUs);
+    this.#waitingAtSchedule = this.#waiting.seenAt(this.#nowUs);
     const { length } = this.#running;
     const counters = this.counters;
     if (length > counters.peakRunning) counters.peakRunning = length;
@@ -560,7 +459,6 @@ export class Replica implements Engine {
     if (state === RequestState.decode || state === RequestState.prefill) {
       this.#leaveRunning(slot);
     } else {
-      if (this.#loadedTail === slot) this.#loadedTail = requests.previous[slot]!;
       this.#waiting.remove(slot);
       // It has the blocks of its whole prompt.
       if (state === RequestState.loaded) this.#cache.release(slot, requests.numTokens[slot]!, false);
@@ -574,13 +472,9 @@ export class Replica implements Engine {
     const requests = this.#requests;
     let computed = requests.computedTokens[slot]!;
     if (requests.state[slot] === RequestState.decode) {
-      const offset = computed;
-      computed += this.#decodeSteps;
-      this.#decoding--;
-      this.#contextTokens -= computed;
-      this.#growth.remove(offset);
-      this.#finishes.remove(slot);
-      this.#lateSlots = this.#lateSlots.filter((other) => other !== slot);
+      computed = this.#batch.remove(slot);
+      this.#batch.finishes.remove(slot);
+      this.#gaps.forget(slot);
     } else if (this.#partial === slot) {
       this.#partial = NONE;
     }
@@ -591,10 +485,8 @@ export class Replica implements Engine {
 
   /** Who left made the engine idle: no step will tell. */
   #showIdle(): void {
-    this.#gaugeRunning = 0;
-    this.#gaugeWaiting = this.#waiting.length === 0 ? this.#loading : this.#waitingBy(this.#nowUs);
-    this.#gaugeFreeBlocks = this.#cache.freeBlocks;
-    this.#settledUs = Infinity;
+    this.#gauges.show(0, this.#waiting.seenAt(this.#nowUs), this.#cache.freeBlocks);
+    this.#gauges.unsettle();
     if (this.#log.enabled) this.#log.publish(this.#nowUs);
   }
 
@@ -609,18 +501,8 @@ export class Replica implements Engine {
     const head = this.#waiting.first;
     const later = head !== NONE && this.#requests.readyUs[head]! > this.#nowUs;
     this.nextKey = later ? eventKey(this.#requests.readyUs[head]!, Phase.stepStart) : Infinity;
-    if (this.#settledUs < this.#nowUs) this.#showSettled();
-    this.#settledUs = this.#nowUs;
-    this.#settledWaiting = this.#waitingAtSchedule;
-    this.#settledFreeBlocks = this.#cache.freeBlocks;
+    this.#gauges.settle(this.#nowUs, this.#waitingAtSchedule, this.#cache.freeBlocks);
     if (this.#log.enabled) this.#log.publish(this.#nowUs);
-  }
-
-  #showSettled(): void {
-    this.#gaugeRunning = 0;
-    this.#gaugeWaiting = this.#settledWaiting;
-    this.#gaugeFreeBlocks = this.#settledFreeBlocks;
-    this.#settledUs = Infinity;
   }
 
   /**
@@ -628,8 +510,8 @@ export class Replica implements Engine {
    * come in. False, with nothing changed, when blocks run out.
    */
   #scheduleSimply(): boolean {
-    const decoding = this.#decoding;
-    const growth = decoding === 0 ? 0 : this.#growth.blocksAt(this.#decodeSteps);
+    const decoding = this.#batch.size;
+    const growth = decoding === 0 ? 0 : this.#batch.growth.blocksAt(this.#batch.steps);
     let budget = this.#maxNumBatchedTokens - decoding;
     const partial = this.#partial;
     let partialTokens = 0;
@@ -654,15 +536,14 @@ export class Replica implements Engine {
   /** Advances all decoding requests, of which there are some, by `steps` that are not applied yet. */
   #applySteps(steps: number): void {
     if (this.#log.enabled || this.#blocks !== null) this.#applyStepsPublishing(steps);
-    else this.#advance(steps, this.#growth.blocksOver(this.#decodeSteps, steps));
+    else this.#advance(steps, this.#batch.growth.blocksOver(this.#batch.steps, steps));
   }
 
   /** The same, `blocks` being what that takes. */
   #advance(steps: number, blocks: number): void {
     if (blocks > 0) this.#cache.take(blocks);
-    this.#decodeSteps += steps;
+    this.#batch.advance(steps);
     this.#appliedSteps += steps;
-    this.#contextTokens += steps * this.#decoding;
   }
 
   /** The same with each step's evictions dated by its own end. */
@@ -671,7 +552,7 @@ export class Replica implements Engine {
       const startUs = this.#clock.endOfUs(this.#appliedSteps);
       if (this.#appliedSteps > this.#stretchSteps) this.#log.publish(startUs);
       if (this.#blocks !== null) this.#cache.setBlocksTime(startUs);
-      this.#advance(1, this.#growth.blocksAt(this.#decodeSteps));
+      this.#advance(1, this.#batch.growth.blocksAt(this.#batch.steps));
     }
   }
 
@@ -682,18 +563,10 @@ export class Replica implements Engine {
 
   /** Gives a running request's prefill `tokens` more tokens; their blocks are taken. */
   #addChunk(slot: number, tokens: number): void {
-    const requests = this.#requests;
-    const chunks = this.#chunks;
-    const computed = requests.computedTokens[slot]!;
-    const at = chunks.count++;
-    chunks.newTokens[at] = tokens;
-    chunks.cachedTokens[at] = computed;
-    this.#chunkSlots[at] = slot;
-    requests.computedTokens[slot] = computed + tokens;
-    if (computed + tokens === requests.numTokens[slot]) chunks.completing++;
+    const computed = this.#chunks.add(slot, tokens);
     this.counters.prefillTokens += tokens;
     if (this.#streams.hasSegments) {
-      this.#cache.extend(slot, Math.floor((computed + tokens) / this.#blockSizeTokens));
+      this.#cache.extend(slot, Math.floor(computed / this.#blockSizeTokens));
     }
   }
 
@@ -701,10 +574,7 @@ export class Replica implements Engine {
   #addSingle(slot: number): void {
     const requests = this.#requests;
     const numTokens = requests.numTokens[slot]!;
-    if (this.#singles === 0) this.#singleContextTokens = 0;
-    this.#singleSlots[this.#singles] = slot;
-    this.#singleAt[this.#singles++] = this.#chunks.count;
-    this.#singleContextTokens += numTokens;
+    this.#singles.add(slot, numTokens, this.#chunks.count);
     requests.computedTokens[slot] = numTokens;
     this.counters.prefillTokens++;
     if (this.#streams.hasSegments) this.#cache.extend(slot, Math.floor(numTokens / this.#blockSizeTokens));
@@ -727,7 +597,6 @@ export class Replica implements Engine {
       tokens = budget;
     }
     this.#waiting.remove(slot);
-    if (this.#loadedTail === slot) this.#loadedTail = NONE;
     // Blocks of later chunks are taken when those come, as ever.
     const surplus = this.#blocksBetween(computed + tokens, numTokens);
     if (surplus > 0) this.#cache.giveBack(surplus);
@@ -752,14 +621,12 @@ export class Replica implements Engine {
     const numTokens = requests.numTokens[slot]!;
     const blocks = Math.ceil(numTokens / this.#blockSizeTokens) - cache.hitBlocks;
     if (blocks > cache.freeBlocks - cache.hitFreeBlocks) return Head.blocked;
-    this.#waiting.remove(slot);
+    this.#waiting.startLoading(slot);
     if (cache.hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
     cache.take(blocks);
     cache.growerAhead = NONE;
     const computed = hitTokens + external;
     requests.computedTokens[slot] = computed < numTokens ? computed : numTokens - 1;
-    requests.state[slot] = RequestState.loading;
-    this.#loading++;
     connector.startLoad(slot, hitTokens, external, this.#nowUs);
     return Head.gone;
   }
@@ -819,7 +686,7 @@ export class Replica implements Engine {
     const { promptTokens, outputTokens, computedTokens, state, next } = this.#requests;
     let blocks = this.#blocksBetween(0, promptTokens[candidate]! + outputTokens[candidate]!);
     for (let slot = this.#running.first; slot !== NONE; slot = next[slot]!) {
-      const computed = computedTokens[slot]! + (state[slot] === RequestState.decode ? this.#decodeSteps : 0);
+      const computed = computedTokens[slot]! + (state[slot] === RequestState.decode ? this.#batch.steps : 0);
       blocks += this.#blocksBetween(computed, promptTokens[slot]! + outputTokens[slot]!);
     }
     return blocks;
@@ -848,7 +715,7 @@ export class Replica implements Engine {
     let at = this.#running.first;
     while (at !== NONE && budget > 0) {
       const decoding = requests.state[at] === RequestState.decode;
-      const computed = requests.computedTokens[at]! + (decoding ? this.#decodeSteps : 0);
+      const computed = requests.computedTokens[at]! + (decoding ? this.#batch.steps : 0);
       let tokens = decoding ? 1 : requests.numTokens[at]! - computed;
       if (longPrefillTokenThreshold > 0 && tokens > longPrefillTokenThreshold) tokens = longPrefillTokenThreshold;
       if (tokens > budget) tokens = budget;
@@ -880,11 +747,12 @@ export class Replica implements Engine {
   /** Who is preempted next: the last of the list, or under priority the highest (priority, arrival). */
   #victim(): number {
     if (this.#fcfs) return this.#running.last;
-    const { priority, next } = this.#requests;
+    const requests = this.#requests;
+    const { priority, next } = requests;
     let victim = this.#running.first;
     for (let at = next[victim]!; at !== NONE; at = next[at]!) {
       const difference = priority[at]! - priority[victim]!;
-      if (difference > 0 || (difference === 0 && this.#laterThan(at, victim))) victim = at;
+      if (difference > 0 || (difference === 0 && requests.isLater(at, victim))) victim = at;
     }
     return victim;
   }
@@ -894,17 +762,7 @@ export class Replica implements Engine {
     const requests = this.#requests;
     requests.scheduledStep[slot] = NONE;
     if (requests.state[slot] === RequestState.decode) return 1;
-    const chunks = this.#chunks;
-    let at = 0;
-    while (this.#chunkSlots[at] !== slot) at++;
-    const tokens = chunks.newTokens[at]!;
-    if (requests.computedTokens[slot] === requests.numTokens[slot]) chunks.completing--;
-    chunks.count--;
-    for (; at < chunks.count; at++) {
-      chunks.newTokens[at] = chunks.newTokens[at + 1]!;
-      chunks.cachedTokens[at] = chunks.cachedTokens[at + 1]!;
-      this.#chunkSlots[at] = this.#chunkSlots[at + 1]!;
-    }
+    const tokens = this.#chunks.remove(slot);
     this.counters.prefillTokens -= tokens;
     return tokens;
   }
@@ -914,14 +772,10 @@ export class Replica implements Engine {
     const requests = this.#requests;
     let computed = requests.computedTokens[slot]!;
     if (requests.state[slot] === RequestState.decode) {
-      const offset = computed;
-      computed += this.#decodeSteps;
-      const generated = requests.outputTokens[slot]! - (requests.finishStep[slot]! - this.#decodeSteps);
+      const generated = requests.outputTokens[slot]! - (requests.finishStep[slot]! - this.#batch.steps);
       requests.generatedTokens[slot] = generated;
       requests.numTokens[slot] = requests.promptTokens[slot]! + generated;
-      this.#decoding--;
-      this.#contextTokens -= computed;
-      this.#growth.remove(offset);
+      computed = this.#batch.remove(slot);
       // Its entry in the finish queue goes when the queue is made anew, at the end of this walk.
     } else {
       if (this.#partial === slot) this.#partial = NONE;
@@ -935,9 +789,7 @@ export class Replica implements Engine {
     requests.computedTokens[slot] = 0;
     requests.state[slot] = RequestState.preempted;
     this.#running.remove(slot);
-    if (!this.#fcfs) this.#addWaiting(slot);
-    else if (this.#loadedTail === NONE) this.#waiting.prepend(slot);
-    else this.#waiting.insertAfter(this.#loadedTail, slot);
+    this.#waiting.addPreempted(slot);
     this.#setChanged = true;
     this.counters.preemptions++;
     this.#listener.preempted(slot);
@@ -946,11 +798,11 @@ export class Replica implements Engine {
   /** Advances the decoding requests that were given a token in this step, and holds back the others. */
   #advanceScheduled(step: number): void {
     const requests = this.#requests;
-    this.#decodeSteps++;
+    this.#batch.steps++;
     this.#appliedSteps++;
-    this.#growth.clear();
-    this.#finishes.clear();
-    this.#contextTokens = 0;
+    this.#batch.growth.clear();
+    this.#batch.finishes.clear();
+    this.#batch.contextTokens = 0;
     this.#stepDecodes = 0;
     let starved = false;
     for (let slot = this.#running.first; slot !== NONE; slot = requests.next[slot]!) {
@@ -958,17 +810,14 @@ export class Replica implements Engine {
       if (requests.scheduledStep[slot] !== step) {
         requests.computedTokens[slot]!--;
         requests.finishStep[slot]!++;
-        if (Number.isNaN(requests.lastTokenUs[slot])) {
-          requests.lastTokenUs[slot] = this.#nowUs;
-          this.#lateSlots.push(slot);
-        }
+        this.#gaps.starved(slot, this.#nowUs);
         starved = true;
       } else {
         this.#stepDecodes++;
       }
-      this.#growth.add(requests.computedTokens[slot]!);
-      this.#finishes.push(requests.finishStep[slot]!, slot);
-      this.#contextTokens += requests.computedTokens[slot]! + this.#decodeSteps;
+      this.#batch.growth.add(requests.computedTokens[slot]!);
+      this.#batch.finishes.push(requests.finishStep[slot]!, slot);
+      this.#batch.contextTokens += requests.computedTokens[slot]! + this.#batch.steps;
     }
     if (starved) this.#setChanged = true;
   }
@@ -977,7 +826,12 @@ export class Replica implements Engine {
 
   #startStretch(): void {
     if (this.#setChanged) {
-      this.#clock.reset(this.#nowUs, this.#stepTime.decodeCurve(this.#decoding), this.#decoding, this.#contextTokens);
+      this.#clock.reset(
+        this.#nowUs,
+        this.#stepTime.decodeCurve(this.#batch.size),
+        this.#batch.size,
+        this.#batch.contextTokens,
+      );
       this.#setChanged = false;
       this.#stretchSteps = 0;
       this.#appliedSteps = 1;
@@ -985,9 +839,9 @@ export class Replica implements Engine {
     this.#mode = Mode.stretch;
     this.#stretchFromUs = this.#nowUs;
     const applied = this.#appliedSteps;
-    const ahead = this.#growth.stepsWithin(
-      this.#decodeSteps,
-      this.#finishes.firstStep - this.#decodeSteps,
+    const ahead = this.#batch.growth.stepsWithin(
+      this.#batch.steps,
+      this.#batch.finishes.firstStep - this.#batch.steps,
       this.#cache.freeBlocks,
     );
     let last = applied + ahead;
@@ -1002,12 +856,12 @@ export class Replica implements Engine {
     }
     this.#lastStep = last;
     this.nextKey = eventKey(this.#clock.endOfUs(last), Phase.stepEnd);
-    if (this.#lateSlots.length > 0) this.#recordLateGaps(this.#clock.stepUs(applied), this.#clock.endOfUs(applied));
+    if (this.#gaps.hasLate) this.#gaps.late(this.#clock.stepUs(applied), this.#clock.endOfUs(applied), NaN);
   }
 
   #stepsToFullBlock(slot: number): number {
     const size = this.#blockSizeTokens;
-    return size - ((this.#requests.computedTokens[slot]! + this.#decodeSteps) % size);
+    return size - ((this.#requests.computedTokens[slot]! + this.#batch.steps) % size);
   }
 
   #startStep(): void {
@@ -1015,12 +869,14 @@ export class Replica implements Engine {
     this.#setChanged = true;
     this.#stepStartUs = this.#nowUs;
     // Requests that starve in this step are in the sum of contexts but not in the batch.
-    let context = this.#stepDecodes === this.#decoding ? this.#contextTokens : this.#scheduledContextTokens();
-    if (this.#singles > 0) context += this.#singleContextTokens;
-    const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes + this.#singles, context, this.#chunks);
+    let context = this.#stepDecodes === this.#batch.size ? this.#batch.contextTokens : this.#scheduledContextTokens();
+    if (this.#singles.count > 0) context += this.#singles.contextTokens;
+    const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes + this.#singles.count, context, this.#chunks);
     const endUs = this.#nowUs + Math.max(1, Math.round(stepUs));
     this.nextKey = eventKey(endUs, Phase.stepEnd);
-    if (this.#lateSlots.length > 0) this.#recordLateGaps(endUs - this.#nowUs, endUs);
+    if (this.#gaps.hasLate) {
+      this.#gaps.late(endUs - this.#nowUs, endUs, this.#stepDecodes < this.#batch.size ? this.counters.steps : NaN);
+    }
   }
 
   #scheduledContextTokens(): number {
@@ -1029,77 +885,25 @@ export class Replica implements Engine {
     for (let slot = this.#running.first; slot !== NONE; slot = requests.next[slot]!) {
       if (requests.state[slot] !== RequestState.decode || requests.scheduledStep[slot] !== this.counters.steps)
         continue;
-      tokens += requests.computedTokens[slot]! + this.#decodeSteps;
+      tokens += requests.computedTokens[slot]! + this.#batch.steps;
     }
     return tokens;
   }
 
-  /** Inter-token gaps of the stretch's steps `from` to `to`. */
-  #recordGaps(from: number, to: number): void {
-    const clock = this.#clock;
-    const itl = this.#itl;
-    const first = itl.bucketOf(clock.stepUs(from));
-    if (from === to || first === itl.bucketOf(clock.stepUs(to))) {
-      itl.counts[first]! += (to - from + 1) * this.#decoding;
-      return;
-    }
-    const middle = (from + to) >> 1;
-    this.#recordGaps(from, middle);
-    this.#recordGaps(middle + 1, to);
-  }
-
-  /** The batch's gap will be counted for those that starved before this step too; theirs is longer. */
-  #recordLateGaps(stepUs: number, endUs: number): void {
-    const { state, lastTokenUs, scheduledStep } = this.#requests;
-    this.#lateSlots = this.#lateSlots.filter((slot) => {
-      if (state[slot] !== RequestState.decode || Number.isNaN(lastTokenUs[slot])) return false;
-      if (this.#stepDecodes < this.#decoding && scheduledStep[slot] !== this.counters.steps) return true;
-      this.#itl.add(stepUs, -1);
-      this.#recordLateGap(slot, endUs);
-      return false;
-    });
-  }
-
-  /** The gap before the first token after a preemption. */
-  #recordLateGap(slot: number, tokenUs: number): void {
-    this.#itl.add(tokenUs - this.#requests.lastTokenUs[slot]!, 1);
-    this.#requests.lastTokenUs[slot] = NaN;
-  }
-
   // --- what others see ----------------------------------------------------------------------------------------------
 
-  /** Waiting requests that the scheduler could see at a time: those from the head that were ready by then. */
-  #waitingBy(timeUs: number): number {
-    const { readyUs, previous } = this.#requests;
-    let count = this.#waiting.length + this.#loading;
-    if (this.#fcfs) {
-      for (let slot = this.#waiting.last; slot !== NONE && readyUs[slot]! > timeUs; slot = previous[slot]!) count--;
-      return count;
-    }
-    for (let slot = this.#waiting.last; slot !== NONE; slot = previous[slot]!) if (readyUs[slot]! > timeUs) count--;
-    return count;
-  }
-
   gaugesAt(timeUs: number, into: EngineGauges): void {
-    into.running = this.#gaugeRunning;
-    into.waiting = this.#gaugeWaiting;
-    into.freeBlocks = this.#gaugeFreeBlocks;
-    if (this.#mode !== Mode.stretch) {
-      if (timeUs <= this.#settledUs) return;
-      into.running = 0;
-      into.waiting = this.#settledWaiting;
-      into.freeBlocks = this.#settledFreeBlocks;
-      return;
-    }
+    this.#gauges.at(timeUs, into);
+    if (this.#mode !== Mode.stretch) return;
     const ended = this.#clock.stepsEndedBy(timeUs, this.#stretchSteps, this.#lastStep);
     if (ended <= this.#stretchSteps) return;
     into.running = this.#running.length;
-    into.waiting = this.#waiting.length === 0 ? this.#loading : this.#waitingBy(this.#clock.endOfUs(ended - 1));
+    into.waiting = this.#waiting.seenAt(this.#clock.endOfUs(ended - 1));
     const ahead = ended - this.#appliedSteps;
     into.freeBlocks =
       ahead >= 0
-        ? this.#cache.freeBlocks - this.#growth.blocksOver(this.#decodeSteps, ahead)
-        : this.#cache.freeBlocks + this.#growth.blocksOver(this.#decodeSteps + ahead, -ahead);
+        ? this.#cache.freeBlocks - this.#batch.growth.blocksOver(this.#batch.steps, ahead)
+        : this.#cache.freeBlocks + this.#batch.growth.blocksOver(this.#batch.steps + ahead, -ahead);
   }
 
   publishUntil(timeUs: number): void {
@@ -1110,7 +914,7 @@ export class Replica implements Engine {
     const isBetween = ended > this.#stretchSteps && this.#clock.endOfUs(ended) === timeUs;
     const steps = (isBetween ? ended : ended + 1) - this.#appliedSteps;
     if (steps > 0) {
-      const blocks = this.#growth.blocksOver(this.#decodeSteps, steps);
+      const blocks = this.#batch.growth.blocksOver(this.#batch.steps, steps);
       if (this.#log.hasUndated || this.#cache.reuseEvicts(blocks)) this.#applySteps(steps);
     }
     if (isBetween) this.#log.publish(timeUs);

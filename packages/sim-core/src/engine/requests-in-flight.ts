@@ -80,6 +80,12 @@ export class RequestsInFlight {
     this.#free = slot;
   }
 
+  /** Order of arrival: by time, then by row. */
+  isLater(a: number, b: number): boolean {
+    const { readyUs, row } = this;
+    return readyUs[a]! > readyUs[b]! || (readyUs[a] === readyUs[b] && row[a]! > row[b]!);
+  }
+
   #grow(): void {
     const size = this.row.length * 2;
     this.row = grown(this.row, new Int32Array(size));
