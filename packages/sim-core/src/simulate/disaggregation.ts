@@ -4,6 +4,7 @@ import type { RequestsInFlight } from "../engine/requests-in-flight.ts";
 import { eventKey, Phase } from "../kernel/phases.ts";
 import { counterUniform, hashSeed, streamId } from "../kernel/random.ts";
 import { ReleaseHeap } from "../kernel/release-heap.ts";
+import type { SharedLinks } from "../network/shared-links.ts";
 import type { DisaggregationInput } from "./disaggregation-input.ts";
 import type { SimulationInput } from "./input.ts";
 import type { DisaggregationColumns, RequestColumns } from "./result.ts";
@@ -60,7 +61,7 @@ export interface LegHost {
  * Where there is no room the request waits; it is never dropped.
  */
 export class Disaggregation {
-  /** Key of the next thing that happens between pods. */
+  /** Key of the next leg or hold that ends. */
   nextKey = Infinity;
   readonly #input: DisaggregationInput;
   readonly #host: LegHost;
@@ -89,13 +90,16 @@ export class Disaggregation {
     host: LegHost,
     columns: DisaggregationColumns,
     { network, places, pools }: Pick<SimulationInput, "network" | "places" | "pools">,
+    links: SharedLinks,
   ) {
     const { count } = host.columns;
     this.#input = input;
     this.#host = host;
     this.#columns = columns;
     const replicas = pools.reduce((sum, pool) => sum + pool.replicas, 0);
-    this.#port = new TransferPort(network, places, replicas, input.setUpUs);
+    // A transfer has two parts.
+    const user = links.join(2 * count, (tag) => this.#endPart(tag));
+    this.#port = new TransferPort(user, network, places, replicas, input.setUpUs);
     this.#seed = hashSeed(host.seed);
     this.#stage = new Uint8Array(count);
     this.#failures = new Uint8Array(count);
@@ -112,19 +116,14 @@ export class Disaggregation {
 
   /** Brings `nextKey` up to date. */
   #changed(): void {
-    const transferKey = eventKey(this.#port.nextEndUs, Phase.transferEnd);
     const legUs = this.#legs.firstTimeUs;
     const holdUs = this.#holds.firstTimeUs;
-    const legKey = eventKey(legUs < holdUs ? legUs : holdUs, Phase.leg);
-    this.nextKey = transferKey < legKey ? transferKey : legKey;
+    this.nextKey = eventKey(legUs < holdUs ? legUs : holdUs, Phase.leg);
   }
 
   /** Does what `nextKey` says. */
-  run(phase: Phase): void {
-    const { nowUs } = this.#host;
-    if (phase === Phase.transferEnd) {
-      for (let tag = this.#port.takeEnded(nowUs); tag >= 0; tag = this.#port.takeEnded(nowUs)) this.#endPart(tag);
-    } else if (this.#legs.firstTimeUs <= nowUs) {
+  run(): void {
+    if (this.#legs.firstTimeUs <= this.#host.nowUs) {
       this.#endLeg(this.#legs.pop());
     } else {
       this.#timeOut(this.#holds.pop());

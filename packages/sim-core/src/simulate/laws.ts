@@ -2,6 +2,7 @@ import type { PrefillChunks } from "../engine/step-time-model.ts";
 import { InvariantError } from "../errors.ts";
 import { checkDisaggregation } from "./disaggregation-laws.ts";
 import type { SimulationInput } from "./input.ts";
+import { checkLinks } from "./link-laws.ts";
 import { Outcome, type RequestColumns, type SimulationResult } from "./result.ts";
 import { checkTiers } from "./tier-laws.ts";
 
@@ -15,6 +16,7 @@ export function checkLaws(input: SimulationInput, result: SimulationResult): voi
   checkReplicas(input, result);
   checkDisaggregation(input, result);
   checkTiers(result);
+  checkLinks(result);
 }
 
 function broken(law: string, what: string): never {

@@ -1,3 +1,4 @@
+import type { LinkSummary } from "../network/shared-links.ts";
 import type { TierColumns, TierResults } from "../tiers/tier-results.ts";
 
 /** How a request ended. */
@@ -104,6 +105,8 @@ export interface SimulationResult {
   readonly series?: Series;
   /** Only of a fleet with tiers below HBM. */
   readonly kvTiers?: TierResults;
+  /** Links that carried something, for whomever; only of a fleet that may send KV blocks somewhere. */
+  readonly links?: readonly LinkSummary[];
   /** Time of the last event. */
   readonly endUs: number;
   readonly events: number;

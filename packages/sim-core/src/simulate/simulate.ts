@@ -10,8 +10,9 @@ import { RequestsInFlight } from "../engine/requests-in-flight.ts";
 import { InvariantError } from "../errors.ts";
 import { EventTree } from "../kernel/event-tree.ts";
 import { FLOAT_ZERO } from "../kernel/float-zero.ts";
-import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
+import { eventKey, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { namedStream } from "../kernel/random.ts";
+import { SharedLinks } from "../network/shared-links.ts";
 import { firstMatch } from "../tiers/first-match.ts";
 import { KvTiers } from "../tiers/kv-tiers.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -67,6 +68,8 @@ class Simulation implements EngineListener {
   readonly #series: SeriesRecorder | undefined;
   readonly #itl = new ItlRecorder();
   readonly #columns: ReturnType<typeof emptyColumns>;
+  /** Where KV blocks may go somewhere. */
+  readonly #links: SharedLinks | undefined;
   readonly #disaggregation: Disaggregation | undefined;
   readonly #tiers: KvTiers | undefined;
   readonly #patience: Patience | undefined;
@@ -96,13 +99,19 @@ class Simulation implements EngineListener {
     this.#request = new SimulatedRequest(input.workload, input.modelName);
     this.#arrivals = new Arrivals(input.workload);
     this.#columns = emptyColumns(input, this.#arrivals.reactsToEnds);
-    if (input.disaggregation !== undefined) this.#disaggregation = this.#newDisaggregation(input, input.disaggregation);
     if (input.patience !== undefined) {
       this.#patience = new Patience(input.patience, input.seed);
       this.#slotOf = new Int32Array(input.workload.count).fill(-1);
     }
     const streams = new PromptStreams(input.workload);
-    if (input.pools.some(({ kvTiers }) => kvTiers !== undefined)) this.#tiers = this.#newTiers(streams);
+    const tiered = input.pools.some(({ kvTiers }) => kvTiers !== undefined);
+    if (tiered || input.disaggregation !== undefined) {
+      const links = new SharedLinks(input.network?.links ?? []);
+      this.#links = links;
+      if (input.disaggregation !== undefined)
+        this.#disaggregation = this.#newDisaggregation(input.disaggregation, links);
+      if (tiered) this.#tiers = this.#newTiers(streams, links);
+    }
     for (const pool of input.pools) {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
     }
@@ -162,7 +171,7 @@ class Simulation implements EngineListener {
     return firstMatch(connectors.filter((connector) => connector != null));
   }
 
-  #newTiers(streams: PromptStreams): KvTiers {
+  #newTiers(streams: PromptStreams, links: SharedLinks): KvTiers {
     const simulation = this;
     const { pools, network, places, kvEventDelayUs, workload } = this.#input;
     const host = {
@@ -179,7 +188,7 @@ class Simulation implements EngineListener {
       },
     };
     const kvEvents = this.#router.needs.kvEvents;
-    const tiers = new KvTiers(pools, host, { network, places, kvEvents, kvEventDelayUs });
+    const tiers = new KvTiers(pools, host, { network, places, kvEvents, kvEventDelayUs }, links);
     this.#columns.tiers = tiers.columns;
     return tiers;
   }
@@ -191,7 +200,7 @@ class Simulation implements EngineListener {
     const scraper = this.#scraper;
     const arrivals = this.#arrivals;
     const legs = this.#disaggregation;
-    const tiers = this.#tiers;
+    const links = this.#links;
     const patience = this.#patience;
     const reacts = arrivals.reactsAtOnce || legs?.actsAtOnce === true;
     let events = 0;
@@ -202,9 +211,9 @@ class Simulation implements EngineListener {
       const arrivalUs = arrivals.nextUs;
       const arrivalKey = eventKey(arrivalUs, Phase.arrival);
       const legKey = legs === undefined ? Infinity : legs.nextKey;
-      const tierKey = tiers === undefined ? Infinity : eventKey(tiers.nextEndUs, Phase.transferEnd);
+      const transferKey = links === undefined ? Infinity : eventKey(links.nextEndUs, Phase.transferEnd);
       const clientKey = patience === undefined ? Infinity : eventKey(patience.nextUs, Phase.leg);
-      const carriedKey = legKey <= tierKey ? legKey : tierKey;
+      const carriedKey = legKey < transferKey ? legKey : transferKey;
       const flowKey = carriedKey <= clientKey ? carriedKey : clientKey;
       if (flowKey < engineKey && flowKey < arrivalKey) {
         const nowUs = keyTimeUs(flowKey);
@@ -216,8 +225,8 @@ class Simulation implements EngineListener {
         }
         series?.sampleUntil(nowUs);
         this.#nowUs = nowUs;
-        if (legKey <= tierKey) legs!.run(keyPhase(legKey));
-        else tiers!.run();
+        if (legKey < transferKey) legs!.run();
+        else links!.run(nowUs);
       } else if (engineKey < arrivalKey) {
         const member = tree.first;
         const nowUs = keyTimeUs(engineKey);
@@ -344,12 +353,13 @@ class Simulation implements EngineListener {
     this.#leave(row);
   }
 
-  #newDisaggregation(input: SimulationInput, given: DisaggregationInput): Disaggregation {
+  #newDisaggregation(given: DisaggregationInput, links: SharedLinks): Disaggregation {
+    const input = this.#input;
     const columns = emptyDisaggregationColumns(input.workload.count);
     this.#columns.disaggregation = columns;
     const replicas = input.pools.reduce((sum, pool) => sum + pool.replicas, 0);
     this.#prefilled = new Float64Array(replicas);
-    return new Disaggregation(given, this.#legHost(), columns, input);
+    return new Disaggregation(given, this.#legHost(), columns, input, links);
   }
 
   #legHost(): LegHost {
@@ -472,6 +482,7 @@ class Simulation implements EngineListener {
       replicas: this.#members.map((member, index) => this.#summarise(member, index)),
       itl: { counts: this.#itl.counts, bucketLowUs: ItlRecorder.bucketLowUs },
       ...(this.#tiers === undefined ? {} : { kvTiers: this.#tiers.results() }),
+      ...(this.#links === undefined ? {} : { links: this.#links.summaries(this.#nowUs) }),
       ...(series === undefined ? {} : { series }),
       endUs: this.#nowUs + 0,
       events,

@@ -1,12 +1,12 @@
 import type { FleetNetwork } from "../network/fleet-network.ts";
-import { Links } from "../network/links.ts";
+import type { LinkUser } from "../network/shared-links.ts";
 
 /**
  * Carries KV blocks from replica to replica over the fleet's links, which all transfers share fairly. Without a network
  * nothing holds a transfer back, and only its set-up takes time.
  */
 export class TransferPort {
-  readonly #links: Links;
+  readonly #links: LinkUser;
   readonly #network: FleetNetwork | undefined;
   readonly #places: readonly number[] | undefined;
   readonly #replicas: number;
@@ -16,32 +16,22 @@ export class TransferPort {
 
   /** @param places by replica, where in the network it is; undefined: at its own number */
   constructor(
+    links: LinkUser,
     network: FleetNetwork | undefined,
     places: readonly number[] | undefined,
     replicas: number,
     setUpUs: number,
   ) {
-    this.#links = new Links(network?.links ?? []);
+    this.#links = links;
     this.#network = network;
     this.#places = places;
     this.#replicas = replicas;
     this.#setUpUs = setUpUs;
   }
 
-  /** No transfer ends before; Infinity when none is under way. */
-  get nextEndUs(): number {
-    return this.#links.nextEndUs;
-  }
-
   /** @param tag the host's name for the transfer; those that end in the same microsecond go in its order */
   start(from: number, to: number, bytes: number, nowUs: number, tag: number): void {
     this.#links.start(this.#pathOf(from, to), bytes, nowUs, tag);
-  }
-
-  /** Tag of a transfer that has ended by now; -1 when there is none. */
-  takeEnded(nowUs: number): number {
-    const id = this.#links.takeEnded(nowUs);
-    return id < 0 ? -1 : this.#links.tagOf(id);
   }
 
   #pathOf(from: number, to: number): number {
@@ -51,7 +41,7 @@ export class TransferPort {
     const [source, target] = [this.#places?.[from] ?? from, this.#places?.[to] ?? to];
     const { links, latencyUs, efficiencyFraction } = this.#network?.pathBetween(source, target) ?? UNBOUNDED;
     // The set-up keeps no link busy, so it may as well come at the end.
-    const path = this.#links.path(links, { latencyUs: latencyUs + this.#setUpUs, efficiencyFraction });
+    const path = this.#links.links.path(links, { latencyUs: latencyUs + this.#setUpUs, efficiencyFraction });
     this.#paths.set(key, path);
     return path;
   }

@@ -2,7 +2,7 @@ import type { EngineListener } from "../engine/engine-listener.ts";
 import type { KvConnector } from "../engine/kv-connector.ts";
 import type { PromptStreams } from "../engine/prompt-streams.ts";
 import type { RequestsInFlight } from "../engine/requests-in-flight.ts";
-import { Links } from "../network/links.ts";
+import type { LinkUser, SharedLinks } from "../network/shared-links.ts";
 import { ChainBuilder, sourcesOf, type TieredPool, type TierFleet } from "./build-chains.ts";
 import { type LoadPlan, planLoad } from "./load-plan.ts";
 import { RowRuns } from "./row-runs.ts";
@@ -43,7 +43,7 @@ export class KvTiers {
   readonly chains: readonly (TierChain | undefined)[];
   readonly #host: TierHost;
   readonly #builder: ChainBuilder;
-  readonly #links: Links;
+  readonly #links: LinkUser;
   readonly #jobs = new TierJobs();
   readonly #writer = new TierWriter(this.#jobs, (job, way, bytes) => this.#start(job, way, bytes));
   readonly #rowRuns: RowRuns;
@@ -57,30 +57,18 @@ export class KvTiers {
     pools: readonly TieredPool[],
     host: TierHost,
     fleet: Pick<TierFleet, "network" | "places" | "kvEvents" | "kvEventDelayUs">,
+    links: SharedLinks,
   ) {
     this.#host = host;
-    this.#links = new Links(fleet.network?.links ?? []);
+    this.#links = links.join(Infinity, (id) => this.#end(this.#jobs.byId(id)));
     this.#rowRuns = new RowRuns(host.streams);
     this.#builder = new ChainBuilder({
-      ...{ ...fleet, pools, links: this.#links, firstPrivate: host.streams.firstPrivate },
+      ...{ ...fleet, pools, links: links.links, firstPrivate: host.streams.firstPrivate },
       spilled: (segment, from, to) => this.#writer.spilled(segment, from, to),
     });
     this.chains = this.#builder.chains;
     this.columns = emptyTierColumns(sourcesOf(pools), host.count);
     this.#warmUp();
-  }
-
-  /** No transfer ends before; Infinity when none is under way. */
-  get nextEndUs(): number {
-    return this.#links.nextEndUs;
-  }
-
-  /** Does what has ended by now. */
-  run(): void {
-    const { nowUs } = this.#host;
-    for (let id = this.#links.takeEnded(nowUs); id >= 0; id = this.#links.takeEnded(nowUs)) {
-      this.#end(this.#jobs.byId(this.#links.tagOf(id)));
-    }
   }
 
   /** Copies what the request will need from tiers that prefetch to the first, while it waits. */
@@ -342,7 +330,6 @@ export class KvTiers {
   }
 
   results(): TierResults {
-    const { nowUs } = this.#host;
     return {
       tiers: this.#builder.instances.map(({ tier, of, store, readBytes, writtenBytes }) => ({
         ...{ tier, of, readBytes, writtenBytes },
@@ -352,12 +339,6 @@ export class KvTiers {
         storedBlocks: store.storedBlocks,
         evictedBlocks: store.evictedBlocks,
       })),
-      links: this.#links.links.flatMap(({ name, bytesPerSecond }, link) => {
-        const carriedBytes = this.#links.carriedBytes(link);
-        return carriedBytes === 0
-          ? []
-          : [{ name, bytesPerSecond, carriedBytes, busyUs: this.#links.busyUs(link, nowUs) }];
-      }),
     };
   }
 

@@ -25,18 +25,8 @@ export interface TierSummary {
   readonly writtenBytes: number;
 }
 
-/** What a link carried for tiers. */
-export interface TierLinkSummary {
-  readonly name: string;
-  readonly bytesPerSecond: number;
-  readonly carriedBytes: number;
-  readonly busyUs: number;
-}
-
 export interface TierResults {
   readonly tiers: readonly TierSummary[];
-  /** Those that carried something. */
-  readonly links: readonly TierLinkSummary[];
 }
 
 /** Columns of requests of which none has loaded anything. */

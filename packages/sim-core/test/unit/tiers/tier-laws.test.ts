@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { checkLinks } from "../../../src/simulate/link-laws.ts";
 import { simulate } from "../../../src/simulate/simulate.ts";
 import { checkTiers } from "../../../src/simulate/tier-laws.ts";
 import { onePool } from "../../support/one-replica.ts";
@@ -25,10 +26,10 @@ describe("the laws of tiers name what breaks them", () => {
   });
 
   it("a link beyond its bandwidth", () => {
-    const { kvTiers, ...result } = run();
-    const links = kvTiers!.links.map((link) => ({ ...link, busyUs: link.busyUs / 2 }));
+    const result = run();
+    const links = result.links!.map((link) => ({ ...link, busyUs: link.busyUs / 2 }));
     expect(links.length).toBeGreaterThan(0);
-    expect(() => checkTiers({ ...result, kvTiers: { ...kvTiers!, links } })).toThrow('law "bandwidth"');
+    expect(() => checkLinks({ ...result, links })).toThrow('law "bandwidth"');
   });
 
   it("a step before its blocks, and hits that nobody had", () => {

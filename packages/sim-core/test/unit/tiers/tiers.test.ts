@@ -32,11 +32,11 @@ function run(given: readonly Row[], tiers: readonly KvTierInput[], more: Given =
   const { replicas = 1, preset = "round-robin", stepTime = constantStep(1000), hbm = false } = more;
   const input = onePool(rows(given), { replicas, preset }, { enablePrefixCaching: hbm }, stepTime);
   const pools = input.pools.map((pool) => ({ ...pool, kvTiers: { kvBytesPerToken: BYTES_PER_TOKEN, tiers } }));
-  const { requests, kvTiers } = simulate({ ...input, pools, network: networkOf(pools) });
+  const { requests, kvTiers, links } = simulate({ ...input, pools, network: networkOf(pools) });
   const hits = Object.fromEntries(
     requests.tiers!.sources.map((name, at) => [name, [...requests.tiers!.hitTokens[at]!]]),
   );
-  return { requests, hits, tiers: kvTiers!.tiers, links: kvTiers!.links };
+  return { requests, hits, tiers: kvTiers!.tiers, links };
 }
 
 describe("host DRAM", () => {
