@@ -1,16 +1,4 @@
-/** The words of upstream's error codes by HTTP status (llm-d-router, `pkg/common/error/error.go`). */
-const CODES: Readonly<Record<number, string>> = {
-  400: "BadRequest",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "NotFound",
-  412: "PreconditionFailed",
-  // Not one of upstream's, which has no limit of its own.
-  413: "PayloadTooLarge",
-  429: "ResourceExhausted",
-  500: "Internal",
-  503: "ServiceUnavailable",
-};
+import { errorCode } from "./error-code.ts";
 
 /** A request that is answered at once with an error status. */
 export class RequestError extends Error {
@@ -27,7 +15,7 @@ export class RequestError extends Error {
 
   /** The body of the answer, as upstream words it. */
   get body(): string {
-    return `inference error: ${CODES[this.status] ?? "Unknown"} - ${this.message}`;
+    return `inference error: ${errorCode(this.status)} - ${this.message}`;
   }
 }
 

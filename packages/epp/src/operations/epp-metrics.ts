@@ -1,5 +1,6 @@
 import type { HostEndpoint } from "@windtunnel/router-policies";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { errorCode, MODEL_SERVER_ERROR } from "../exchange/error-code.ts";
 import type { ArrivedRequest } from "../host/arrived-request.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Flight, Refusal } from "../host/flight.ts";
@@ -9,7 +10,6 @@ import type { Signals } from "../signals/signals.ts";
 import { AttemptCounts } from "./attempt-counts.ts";
 import { collectPool } from "./collect-pool.ts";
 import { collectSignals } from "./collect-signals.ts";
-import { errorCode, MODEL_SERVER_ERROR } from "./error-code.ts";
 import type { InFlight } from "./in-flight.ts";
 import { LabelCap, OTHER } from "./label-cap.ts";
 import { type MetricFamilies, metricFamilies } from "./metric-families.ts";

@@ -1,10 +1,11 @@
-/** Words of upstream's error codes by HTTP status, as label `error_code` has them (llm-d-router, `pkg/common/error`). */
+/** Words of upstream's error codes by HTTP status, in answers and as label `error_code` (llm-d-router, `pkg/common/error/error.go`). */
 const CODES: Readonly<Record<number, string>> = {
   400: "BadRequest",
   401: "Unauthorized",
   403: "Forbidden",
   404: "NotFound",
   412: "PreconditionFailed",
+  // Not one of upstream's, which has no limit of its own.
   413: "PayloadTooLarge",
   429: "ResourceExhausted",
   500: "Internal",
