@@ -2,12 +2,12 @@ import * as z from "zod";
 import type { Endpoint } from "../framework/endpoint.ts";
 import { defineFilter } from "../framework/plugin.ts";
 import { AFFINITIES, affinityOf } from "../framework/topology.ts";
-import { TOPOLOGY_EXTRACTOR } from "../producers/topology-extractor.ts";
+import { topologyKey, topologyProducerName } from "../producers/topology-extractor.ts";
 import { keepWhere } from "./keep.ts";
 
 const parameters = z.strictObject({
   minAffinity: z.enum(AFFINITIES).default("host").describe("how close an endpoint must be at least"),
-  topologyProducerName: z.string().optional().describe(`default ${TOPOLOGY_EXTRACTOR}`),
+  topologyProducerName,
 });
 
 /**
@@ -19,11 +19,9 @@ export const topologyAffinityFilter = defineFilter<z.output<typeof parameters>>(
   summary: "Keeps endpoints at least as close as minAffinity to the request's other stage; all where none is.",
   parameters,
   alpha: true,
-  requires: (given) => [
-    { kind: "topology", producer: given.topologyProducerName || TOPOLOGY_EXTRACTOR, optional: true },
-  ],
+  requires: (given) => [topologyKey(given)],
   create(given, { data, peer }) {
-    const topology = data("topology", given.topologyProducerName || TOPOLOGY_EXTRACTOR);
+    const topology = data("topology", topologyKey(given).producer);
     const closeEnough = AFFINITIES.slice(0, AFFINITIES.indexOf(given.minAffinity) + 1);
     const scratch: Endpoint[] = [];
     return {

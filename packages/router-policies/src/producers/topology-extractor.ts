@@ -1,10 +1,19 @@
 import * as z from "zod";
-import type { Topology, TopologyData } from "../framework/data.ts";
+import type { DataKey, Topology, TopologyData } from "../framework/data.ts";
 import type { Endpoint } from "../framework/endpoint.ts";
 import { defineProducer } from "../framework/plugin.ts";
 
-/** The name under which topology is looked for unless a consumer names another producer. */
-export const TOPOLOGY_EXTRACTOR = "topology-extractor";
+const TOPOLOGY_EXTRACTOR = "topology-extractor";
+
+/** The parameter by which a consumer names the producer of its topology. */
+export const topologyProducerName = z.string().optional().describe(`default ${TOPOLOGY_EXTRACTOR}`);
+
+/** Where a consumer finds topology; without it, it does nothing. */
+export const topologyKey = (given: { readonly topologyProducerName?: string | undefined }): DataKey => ({
+  kind: "topology",
+  producer: given.topologyProducerName || TOPOLOGY_EXTRACTOR,
+  optional: true,
+});
 
 const labelName = (name: string) =>
   z

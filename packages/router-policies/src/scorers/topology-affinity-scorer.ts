@@ -1,13 +1,13 @@
 import * as z from "zod";
 import { defineScorer } from "../framework/plugin.ts";
 import { type Affinity, affinityOf } from "../framework/topology.ts";
-import { TOPOLOGY_EXTRACTOR } from "../producers/topology-extractor.ts";
+import { topologyKey, topologyProducerName } from "../producers/topology-extractor.ts";
 
 /** By the bandwidth that a transfer of KV blocks finds at each level. */
 const SCORES: Readonly<Record<Affinity, number>> = { host: 1, rack: 0.2, zone: 0.05, region: 0.02 };
 
 const parameters = z.strictObject({
-  topologyProducerName: z.string().optional().describe(`default ${TOPOLOGY_EXTRACTOR}`),
+  topologyProducerName,
 });
 
 /**
@@ -19,11 +19,9 @@ export const topologyAffinityScorer = defineScorer<z.output<typeof parameters>>(
   summary: "Prefers endpoints on the host, in the rack, zone or region of the request's other stage.",
   parameters,
   alpha: true,
-  requires: (given) => [
-    { kind: "topology", producer: given.topologyProducerName || TOPOLOGY_EXTRACTOR, optional: true },
-  ],
+  requires: (given) => [topologyKey(given)],
   create(given, { data, peer }) {
-    const topology = data("topology", given.topologyProducerName || TOPOLOGY_EXTRACTOR);
+    const topology = data("topology", topologyKey(given).producer);
     return {
       score(_request, endpoints, scores) {
         const near = peer.endpoint && topology.places[peer.endpoint.slot];
