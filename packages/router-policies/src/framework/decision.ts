@@ -13,6 +13,9 @@ export interface ProfileResult {
   readonly targets: readonly Endpoint[];
 }
 
+/** What the profiles that ran came to, by name; null: the profile has failed. */
+export type ProfileResults = ReadonlyMap<string, ProfileResult | null>;
+
 /** The stages of a disaggregated request that run before its target, and where. */
 export interface DispatchedLegs {
   /** Computes the prompt's KV cache, which the target then takes over; absent: the target computes it. */

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import type { DataKey, DataKind, DataKinds } from "./data.ts";
-import type { DispatchedLegs, ProfileResult } from "./decision.ts";
+import type { DispatchedLegs, ProfileResult, ProfileResults } from "./decision.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { RandomSource } from "./random.ts";
 import type { InferenceRequest } from "./request.ts";
@@ -62,14 +62,10 @@ export interface Picker {
 export interface ProfileHandler {
   /** Set by a handler that always runs its only profile once and answers with it: the router then skips asking. */
   readonly onlyProfile?: true;
-  /** Names of profiles to run next, given those that ran (null = failed); empty = done. */
-  pick(
-    request: InferenceRequest,
-    profiles: readonly string[],
-    results: ReadonlyMap<string, ProfileResult | null>,
-  ): readonly string[];
+  /** Names of profiles to run next, given those that ran; empty = done. */
+  pick(request: InferenceRequest, profiles: readonly string[], results: ProfileResults): readonly string[];
   /** The primary profile; undefined when the request cannot be served. */
-  primary(results: ReadonlyMap<string, ProfileResult | null>): string | undefined;
+  primary(results: ProfileResults): string | undefined;
 }
 
 /** Says whether a stage of a disaggregated request is worth an endpoint of its own. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { ProfileResult } from "../framework/decision.ts";
+import type { ProfileResult, ProfileResults } from "../framework/decision.ts";
 import {
   type Decider,
   defineProfileHandler,
@@ -12,13 +12,13 @@ import {
 import type { InferenceRequest } from "../framework/request.ts";
 import { APPROX_PREFIX_CACHE_PRODUCER } from "../producers/approx-prefix-cache-producer.ts";
 import { TOKEN_PRODUCER } from "../producers/token-producer.ts";
+import { NO_MORE } from "./only-profile.ts";
 
 /** Tells the sidecar of the decode endpoint who has prefilled. */
 const PREFILL_HEADER = "x-prefiller-host-port";
 /** … and who has encoded. */
 const ENCODE_HEADER = "x-encoder-hosts-ports";
 const HEADERS: readonly string[] = [PREFILL_HEADER, ENCODE_HEADER];
-const NO_MORE: readonly string[] = [];
 
 const stageOrders: Readonly<Record<string, "decode-first" | "prefill-first">> = {
   "": "decode-first",
@@ -97,22 +97,14 @@ class DisaggProfileHandler implements ProfileHandler, Hooks {
     this.#peer = context.peer;
   }
 
-  pick(
-    request: InferenceRequest,
-    profiles: readonly string[],
-    results: ReadonlyMap<string, ProfileResult | null>,
-  ): readonly string[] {
+  pick(request: InferenceRequest, profiles: readonly string[], results: ProfileResults): readonly string[] {
     if (results.size === 0) this.#peer.endpoint = undefined;
     return this.#prefillFirst
       ? this.#pickPrefillFirst(request, profiles, results)
       : this.#pickDecodeFirst(request, profiles, results);
   }
 
-  #pickDecodeFirst(
-    request: InferenceRequest,
-    profiles: readonly string[],
-    results: ReadonlyMap<string, ProfileResult | null>,
-  ): readonly string[] {
+  #pickDecodeFirst(request: InferenceRequest, profiles: readonly string[], results: ProfileResults): readonly string[] {
     const [prefill] = this.#prefill;
     const [encode] = this.#encode;
     const decoded = results.get(this.#decode[0]);
@@ -131,7 +123,7 @@ class DisaggProfileHandler implements ProfileHandler, Hooks {
   #pickPrefillFirst(
     request: InferenceRequest,
     profiles: readonly string[],
-    results: ReadonlyMap<string, ProfileResult | null>,
+    results: ProfileResults,
   ): readonly string[] {
     const [prefill] = this.#prefill;
     const [encode] = this.#encode;
@@ -145,7 +137,7 @@ class DisaggProfileHandler implements ProfileHandler, Hooks {
     return this.#decode;
   }
 
-  primary(results: ReadonlyMap<string, ProfileResult | null>): string | undefined {
+  primary(results: ProfileResults): string | undefined {
     return results.get(this.#decode[0]) ? this.#decode[0] : undefined;
   }
 

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { defineProfileHandler } from "../framework/plugin.ts";
+import { NO_MORE, onlyProfileOf } from "./only-profile.ts";
 
 const DEFAULT_HEADER = "EPP-Profile";
 const DEFAULT_PROFILE = "decode";
-const NO_MORE: readonly string[] = [];
 
 const parameters = z.strictObject({
   headerName: z.string().default(DEFAULT_HEADER).describe("header that names the profile"),
@@ -30,10 +30,7 @@ export const headerProfileHandler = defineProfileHandler<z.output<typeof paramet
         const name = request.header(header)?.trim() || fallback;
         return profiles.includes(name) ? [name] : NO_MORE;
       },
-      primary(results) {
-        for (const [profile, result] of results) return result === null ? undefined : profile;
-        return undefined;
-      },
+      primary: onlyProfileOf,
     };
   },
 });

@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { defineProfileHandler } from "../framework/plugin.ts";
-
-const NO_MORE: readonly string[] = [];
+import { NO_MORE, onlyProfileOf } from "./only-profile.ts";
 
 /** Runs the only profile once. Source: llm-d-router `profilehandler/single`. */
 export const singleProfileHandler = defineProfileHandler({
@@ -12,9 +11,6 @@ export const singleProfileHandler = defineProfileHandler({
   create: () => ({
     onlyProfile: true,
     pick: (_request, profiles, results) => (results.size === 0 ? profiles : NO_MORE),
-    primary: (results) => {
-      for (const [profile, result] of results) return result === null ? undefined : profile;
-      return undefined;
-    },
+    primary: onlyProfileOf,
   }),
 });
