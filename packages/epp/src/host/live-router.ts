@@ -8,8 +8,7 @@ import type {
 } from "@windtunnel/router-policies";
 import type { ArrivedRequest } from "./arrived-request.ts";
 import type { Clock } from "./clock.ts";
-import { DispatchedFlight } from "./dispatched-flight.ts";
-import type { Flight, FlightEnd, Refusal } from "./flight.ts";
+import { Flight, type FlightEnd, type Refusal } from "./flight.ts";
 import type { Observer } from "./observer.ts";
 
 /** Follows the endpoints of the live router: the scraper and the KV-event subscriber do. */
@@ -143,7 +142,7 @@ export class LiveRouter {
       for (const observer of this.#observers) observer.refused?.(refusal);
       return { refusal };
     }
-    const flight = new DispatchedFlight(request, decision, decidedAtUs, decisionUs);
+    const flight = new Flight(request, decision, decidedAtUs, decisionUs);
     this.#inFlight.add(flight);
     for (const observer of this.#observers) observer.dispatched?.(flight);
     return { flight };
