@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { ChildProgram } from "../../src/demo/child-program.ts";
 import { startEnvoy } from "../../src/demo/envoy.ts";
 import { envoyBinary } from "../../src/demo/envoy-binary.ts";
+import { type ConfigOverFile, configOverFile } from "../support/config-over-file.ts";
 import { EppFiles, type EppProgram, startEpp } from "../support/epp-program.ts";
+import { metricsPage, sampleOf } from "../support/metrics-page.ts";
 import { processUsage } from "../support/process-usage.ts";
 import { type LoadFigures, load } from "./wrk.ts";
 
@@ -30,6 +32,10 @@ const SCORERS = [
   ["prefix-cache-scorer", 3],
   ["no-hit-lru-scorer", 2],
 ] as const;
+const ROUTING: ConfigOverFile = {
+  plugins: SCORERS.map(([type]) => ({ type })),
+  schedulingProfiles: [{ name: "default", plugins: SCORERS.map(([pluginRef, weight]) => ({ pluginRef, weight })) }],
+};
 
 /** Runs Envoy, the Endpoint Picker and the model servers on this machine, and loads them. */
 export async function benchEpp(epp: EppProgram, spec: BenchCase): Promise<BenchFigures> {
@@ -45,7 +51,9 @@ export async function benchEpp(epp: EppProgram, spec: BenchCase): Promise<BenchF
     const files = await EppFiles.create();
     stops.push(() => files.remove());
     await files.writeEndpoints(addresses.map((address, index) => ({ name: `vllm-${index}`, address })));
-    const running = await startEpp(epp, { configFile: await files.writeConfig(config(files.endpointsFile)) });
+    const running = await startEpp(epp, {
+      configFile: await files.writeConfig(configOverFile(files.endpointsFile, ROUTING)),
+    });
     stops.push(() => running.program.stop("SIGKILL"));
     const envoy = await startEnvoy({ binary: await envoyBinary(), eppPort: running.grpcPort });
     stops.push(() => envoy.stop());
@@ -67,28 +75,12 @@ export async function benchEpp(epp: EppProgram, spec: BenchCase): Promise<BenchF
 
 /** Time that the router has spent, and on how many decisions. */
 async function decisions(metricsPort: number): Promise<{ seconds: number; count: number }> {
-  const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-  const value = (suffix: string): number =>
-    Number(
-      new RegExp(`^llm_d_epp_scheduler_e2e_duration_seconds_${suffix}(?:\\{[^}]*\\})? (\\S+)$`, "m").exec(page)?.[1],
-    );
+  const page = await metricsPage(metricsPort);
+  const value = (suffix: string): number => sampleOf(page, `llm_d_epp_scheduler_e2e_duration_seconds_${suffix}`);
   return { seconds: value("sum"), count: value("count") };
 }
 
 function addressesOf(output: string): string[] | undefined {
   const line = output.split("\n").find((text) => text.startsWith("["));
   return line === undefined ? undefined : (JSON.parse(line) as string[]);
-}
-
-function config(endpointsFile: string): string {
-  return JSON.stringify({
-    apiVersion: "llm-d.ai/v1alpha1",
-    kind: "EndpointPickerConfig",
-    plugins: [
-      { type: "file-discovery", parameters: { path: endpointsFile, watchFile: true } },
-      ...SCORERS.map(([type]) => ({ type })),
-    ],
-    schedulingProfiles: [{ name: "default", plugins: SCORERS.map(([pluginRef, weight]) => ({ pluginRef, weight })) }],
-    dataLayer: { discovery: { pluginRef: "file-discovery" } },
-  });
 }

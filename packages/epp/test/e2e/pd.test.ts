@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ChildProgram } from "../../src/demo/child-program.ts";
 import type { RunningEnvoy } from "../../src/demo/envoy.ts";
+import { configOverFile } from "../support/config-over-file.ts";
 import { EppFiles, freePorts, type RunningEpp, startEpp } from "../support/epp-program.ts";
 import { INFERENCE_SIM_SKIP } from "../support/inference-sim.ts";
 import { envoyOrSkip, eppUnderTest, Loopback } from "../support/loopback.ts";
+import { metricsPage } from "../support/metrics-page.ts";
 
 const MODEL = "org/model";
 const PREFILL_HOST = "127.0.4.2";
@@ -73,15 +75,12 @@ describe.skipIf(missing.length > 0)(missing.length > 0 ? `${title} (skipped: ${m
       { name: "decode", address: sidecar, labels: { "llm-d.ai/role": "decode" } },
     ]);
     const configFile = await files.writeConfig(
-      JSON.stringify({
-        apiVersion: "llm-d.ai/v1alpha1",
-        kind: "EndpointPickerConfig",
-        plugins: [{ type: "file-discovery", parameters: { path: files.endpointsFile } }, ...PLUGINS],
+      configOverFile(files.endpointsFile, {
+        plugins: PLUGINS,
         schedulingProfiles: ["decode", "prefill"].map((name) => ({
           name,
           plugins: [{ pluginRef: `${name}-filter` }, { pluginRef: "queue-scorer" }],
         })),
-        dataLayer: { discovery: { pluginRef: "file-discovery" } },
       }),
     );
     loopback = await Loopback.start(0);
@@ -100,7 +99,7 @@ describe.skipIf(missing.length > 0)(missing.length > 0 ? `${title} (skipped: ${m
   /** Requests that each model server has answered. */
   async function served(): Promise<{ prefill: number; decode: number }> {
     const count = async (address: string): Promise<number> => {
-      const page = await (await fetch(`http://${address}/metrics`)).text();
+      const page = await metricsPage(address);
       const lines = page.split("\n").filter((line) => line.startsWith("vllm:request_success_total"));
       return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
     };

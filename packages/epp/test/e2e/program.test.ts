@@ -10,6 +10,7 @@ import { type ServingEpp, servingEpp, windtunnelProcess } from "../support/epp-p
 import { freePorts } from "../support/epp-program.ts";
 import { healthStatus } from "../support/health-client.ts";
 import { eventually } from "../support/loopback.ts";
+import { metricsPage, sampleOf } from "../support/metrics-page.ts";
 
 const EXT_PROC = "envoy.service.ext_proc.v3.ExternalProcessor";
 const HEALTH = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
@@ -203,9 +204,9 @@ describe("windtunnel epp as a process", () => {
     const candidate = file("candidate.yaml", RANDOM_PICKS);
     const epp = await serving([...PLAIN, "--shadow-config", candidate]);
     await picks(gatewayOf(epp), 20);
-    const page = await (await fetch(`http://127.0.0.1:${epp.metricsPort}/metrics`)).text();
+    const page = await metricsPage(epp.metricsPort);
     const counted = (outcome: string) =>
-      Number(new RegExp(`windtunnel_epp_shadow_decisions_total\\{outcome="${outcome}"\\} (\\d+)`).exec(page)?.[1]);
+      sampleOf(page, "windtunnel_epp_shadow_decisions_total", `outcome="${outcome}"`);
     expect(counted("agree") + counted("differ")).toBe(20);
     expect(page).toContain("windtunnel_epp_shadow_enabled 1");
   });

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { configOverFile } from "../support/config-over-file.ts";
 import { type ServingEpp, servingEpp, windtunnelProcess } from "../support/epp-process.ts";
 import { type HttpLoadResult, httpLoad } from "../support/http-load.ts";
 import { envoyOrSkip, Loopback } from "../support/loopback.ts";
+import { metricsPage, sampleOf } from "../support/metrics-page.ts";
 
 const REQUESTS = 2000;
 const CONVERSATIONS = 60;
@@ -58,7 +60,7 @@ describe.skipIf("skip" in envoy)(title, () => {
     const churn = startChurn(loopback);
     load = await httpLoad({ url: gateway.url, connections: 16, requests: REQUESTS, body: turn });
     await churn.end();
-    metrics = await (await fetch(`http://127.0.0.1:${epp.metricsPort}/metrics`)).text();
+    metrics = await metricsPage(epp.metricsPort);
     expect(await epp.program.stop()).toBe(0);
   }, 120_000);
   afterAll(async () => {
@@ -109,7 +111,7 @@ describe.skipIf("skip" in envoy)(title, () => {
 
   it("was watched by a candidate that touched nothing", () => {
     const counted = (outcome: string) =>
-      Number(new RegExp(`windtunnel_epp_shadow_decisions_total\\{outcome="${outcome}"\\} (\\d+)`).exec(metrics)?.[1]);
+      sampleOf(metrics, "windtunnel_epp_shadow_decisions_total", `outcome="${outcome}"`);
     expect(counted("agree") + counted("differ")).toBe(REQUESTS);
     expect(counted("differ")).toBeGreaterThan(0);
     expect(metrics).toContain("windtunnel_epp_shadow_errors_total 0");
@@ -125,16 +127,9 @@ function turn(index: number): string {
 
 function configuration(endpointsFile: string, picker: string): string {
   const weighted = SCORERS.map(([pluginRef, weight]) => ({ pluginRef, weight }));
-  return JSON.stringify({
-    apiVersion: "llm-d.ai/v1alpha1",
-    kind: "EndpointPickerConfig",
-    plugins: [
-      { type: "file-discovery", parameters: { path: endpointsFile, watchFile: true } },
-      ...SCORERS.map(([type]) => ({ type })),
-      { type: picker },
-    ],
+  return configOverFile(endpointsFile, {
+    plugins: [...SCORERS.map(([type]) => ({ type })), { type: picker }],
     schedulingProfiles: [{ name: "default", plugins: [...weighted, { pluginRef: picker }] }],
-    dataLayer: { discovery: { pluginRef: "file-discovery" } },
   });
 }
 

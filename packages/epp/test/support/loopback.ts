@@ -1,6 +1,7 @@
 import { type EnvoyOptions, type RunningEnvoy, startEnvoy } from "../../src/demo/envoy.ts";
 import { EnvoyUnavailable, envoyBinary } from "../../src/demo/envoy-binary.ts";
 import { type FakeVllm, type FakeVllmOptions, startFakeVllm } from "../../src/demo/fake-vllm.ts";
+import { type ConfigOverFile, configOverFile } from "./config-over-file.ts";
 import { EnvoyClient } from "./envoy-client.ts";
 import { EppFiles, type EppOptions, type EppProgram, goEpp, ourEpp, type RunningEpp, startEpp } from "./epp-program.ts";
 
@@ -20,11 +21,19 @@ export async function envoyOrSkip(): Promise<{ readonly binary: string } | { rea
 }
 
 /** Counts requests in flight per endpoint, and nothing else: scores of 1 everywhere say that nothing is in flight. */
-const PLUGINS = [
-  { type: "active-request-scorer" },
-  { type: "max-score-picker" },
-  { type: "destination-endpoint-served-verifier" },
-];
+const ROUTING: ConfigOverFile = {
+  plugins: [
+    { type: "active-request-scorer" },
+    { type: "max-score-picker" },
+    { type: "destination-endpoint-served-verifier" },
+  ],
+  schedulingProfiles: [
+    {
+      name: "default",
+      plugins: [{ pluginRef: "active-request-scorer", weight: 1 }, { pluginRef: "max-score-picker" }],
+    },
+  ],
+};
 
 /** Model servers, an Endpoint Picker's files, and whatever is started over them; all ends together. */
 export class Loopback {
@@ -60,7 +69,7 @@ export class Loopback {
   }
 
   async epp(program: EppProgram, options: Partial<EppOptions> = {}): Promise<RunningEpp> {
-    const configFile = await this.files.writeConfig(config(this.files.endpointsFile));
+    const configFile = await this.files.writeConfig(configOverFile(this.files.endpointsFile, ROUTING));
     const running = await startEpp(program, { configFile, ...options });
     this.#stops.push(() => running.program.stop("SIGKILL"));
     return running;
@@ -90,21 +99,6 @@ export class Loopback {
     await Promise.all(this.fakes.map((fake) => fake.stop()));
     await this.files.remove();
   }
-}
-
-function config(endpointsFile: string): string {
-  return JSON.stringify({
-    apiVersion: "llm-d.ai/v1alpha1",
-    kind: "EndpointPickerConfig",
-    plugins: [{ type: "file-discovery", parameters: { path: endpointsFile, watchFile: true } }, ...PLUGINS],
-    schedulingProfiles: [
-      {
-        name: "default",
-        plugins: [{ pluginRef: "active-request-scorer", weight: 1 }, { pluginRef: "max-score-picker" }],
-      },
-    ],
-    dataLayer: { discovery: { pluginRef: "file-discovery" } },
-  });
 }
 
 /** Waits until the probe holds. @throws Error when it does not in time */

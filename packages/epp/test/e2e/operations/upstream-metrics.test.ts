@@ -4,6 +4,7 @@ import { type FakeVllm, startFakeVllm } from "../../../src/demo/fake-vllm.ts";
 import { METRICS, type MetricRow } from "../../../src/operations/metric-table.ts";
 import { EnvoyClient } from "../../support/envoy-client.ts";
 import { EppFiles, GO_EPP_SKIP, goEpp, type RunningEpp, startEpp } from "../../support/epp-program.ts";
+import { metricsPage } from "../../support/metrics-page.ts";
 
 /** Upstream's metrics that are left out, as docs/operations.md says. */
 const LEFT_OUT = [
@@ -79,7 +80,7 @@ describe.skipIf(goEpp() === undefined)(`metrics beside upstream's (${GO_EPP_SKIP
     const until = performance.now() + 15_000;
     do {
       await sleep(100);
-      theirs = families(await (await fetch(`http://127.0.0.1:${go.metricsPort}/metrics`)).text());
+      theirs = families(await metricsPage(go.metricsPort));
     } while (!theirs.has("llm_d_epp_ready_endpoints") && performance.now() < until);
   });
 
