@@ -28,6 +28,7 @@ const TASKS = {
   bench: [node("--expose-gc", "scripts/bench.ts")],
   "bench:compare": [node("scripts/bench-compare.ts")],
   "bench:epp": [node("packages/epp/test/bench/main.ts")],
+  "bench:scraper": [node("packages/epp/test/bench/scraper.ts")],
   "soak:epp": [node("packages/epp/test/soak/main.ts")],
   check: [
     tsc("tsconfig.check.json"),
