@@ -47,6 +47,7 @@ const OUTCOME_NAMES: Readonly<Record<number, string>> = {
   [Outcome.refusedTooLong]: "refused-too-long",
   [Outcome.cancelled]: "cancelled",
   [Outcome.timedOut]: "timed-out",
+  [Outcome.overflowed]: "overflowed",
 };
 
 function outcomeName(outcome: number): string {

@@ -92,6 +92,7 @@ function others({ requests, preemptions }: FleetSummary): string {
     [requests.refusedTooLong, "too long"],
     [requests.cancelled ?? 0, "cancelled"],
     [requests.timedOut ?? 0, "timed out"],
+    [requests.overflowed ?? 0, "refused by the gateway"],
     [requests.unfinished, "unfinished"],
     [preemptions, preemptions === 1 ? "preemption" : "preemptions"],
   ] as const;

@@ -16,6 +16,7 @@ const update = process.env.WINDTUNNEL_UPDATE_DOCS === "1";
 const MUST_HOLD: readonly (readonly [id: string, check: string])[] = [
   ["llmd-73capacity-qwen3-32b-8x2h100", "order of output tok/s at every rate>=35"],
   ["llmd-73capacity-qwen3-32b-8x2h100", "random/load collapse: TTFT p90 > 20 s from rate 20"],
+  ["llmd-73capacity-qwen3-32b-8x2h100", "load is no better than random (cache-blind load balancing does not help)"],
   ["llmd-cpu-offload-45conc-qwen3-32b", "offload gain when it fits"],
   ["llmd-pd-gptoss120b-h200-8p2d", "TTFT mean PD >= aggregated (sign)"],
   ["llmd-pd-gptoss120b-h200-8p2d", "CPU tier changes nothing without reuse"],

@@ -71,8 +71,14 @@ const CAPACITY_ARMS: Readonly<Record<string, object>> = {
     ["kv-cache-utilization-scorer", 2],
     ["queue-scorer", 2],
   ),
+  // Told in blocks of 64 characters, of which about four are a token (gateway-api-inference-extension 4bc4889,
+  // pkg/epp/scheduling/framework/plugins/multi/prefix/plugin.go): 256 of them are 4,096 tokens, 64 blocks of today's.
   estimated: picker(
-    ["approx-prefix-cache-producer", undefined, { maxPrefixBlocksToMatch: 256, lruCapacityPerServer: 31_250 }],
+    [
+      "approx-prefix-cache-producer",
+      undefined,
+      { autoTune: false, maxPrefixTokensToMatch: 256 * 16, lruCapacityPerServer: Math.floor(31_250 / 4) },
+    ],
     ["prefix-cache-scorer", 1],
     ["kv-cache-utilization-scorer", 1],
     ["queue-scorer", 1],
@@ -91,18 +97,24 @@ const sharedPrefix = (stages: NonNullable<PublishedCase["workload"]>["stages"], 
   data: { type: "shared_prefix", shared_prefix: data },
 });
 
+/** 6,000 and 1,200 tokens of text, and 1,000 of output, as the servers counted them: _harness_inference-perf.json. */
 const B2B = {
   num_groups: 150,
   num_prompts_per_group: 5,
-  system_prompt_len: 6000,
-  question_len: 1200,
-  output_len: 1000,
+  system_prompt_len: 6313,
+  question_len: 1263,
+  output_len: 942,
 };
 
-async function ladder({ workload }: PublishedCase, router: object, more: object = {}): Promise<StageResult[]> {
+async function ladder(
+  { workload }: PublishedCase,
+  router: object,
+  more: object = {},
+  engine: object = {},
+): Promise<StageResult[]> {
   const stages = workload!.stages!;
   // 307,328 tokens of KV cache a pod, as measured, and vLLM's null block.
-  const pools = h100s({ numGpuBlocks: 307_328 / 16 + 1 });
+  const pools = h100s({ numGpuBlocks: 307_328 / 16 + 1, ...engine });
   const spec = { seed: 1, workload: sharedPrefix(stages, B2B), model: "Qwen/Qwen3-32B", pools, router, ...more };
   const [, ...measured] = await runStages(spec, stages);
   return measured;
@@ -121,9 +133,19 @@ const kneeFinding = (rate: number | undefined, allowed: readonly number[]): Find
   value: rate === undefined ? "none" : `${rate} req/s`,
 });
 
+/** Measured in September 2025. */
+const CAPACITY_ENGINE = { profile: "vllm-0.10" };
+/**
+ * Not stated, but told by the table: docs/accuracy.md says how. Envoy's own limit on a cluster that has none.
+ */
+const CAPACITY_GATEWAY = { gateway: { maxRequests: 1024 } };
+/** One of random's draws says little: how evenly it happens to spread a stage decides the stage's rate. */
+const CAPACITY_SEEDS = [1, 2, 3, 4, 5];
+
 async function capacity(published: PublishedCase): Promise<Attempt> {
   const arms: Record<string, StageResult[]> = {};
-  for (const [arm, router] of Object.entries(CAPACITY_ARMS)) arms[arm] = await ladder(published, router);
+  const told = (router: object, more: object = CAPACITY_GATEWAY) => ladder(published, router, more, CAPACITY_ENGINE);
+  for (const [arm, router] of Object.entries(CAPACITY_ARMS)) arms[arm] = await told(router);
   const { precise, estimated, load, random } = arms as Record<keyof typeof CAPACITY_ARMS, StageResult[]>;
   const at = (results: readonly StageResult[], rate: number) =>
     results.find((result) => result.rate === rate)!.outputTokensPerSecond;
@@ -132,10 +154,13 @@ async function capacity(published: PublishedCase): Promise<Attempt> {
     (rate) =>
       at(precise!, rate) > at(estimated!, rate) && at(estimated!, rate) > Math.max(at(random!, rate), at(load!, rate)),
   );
-  const loadOverRandom = within(output(load!, 35) / output(random!, 35), [0, 1.05]);
-  // How stale the real signals were is not published; it decides this ratio.
-  const stale = await ladder(published, CAPACITY_ARMS.load!, { signals: { scrapeInterval: "2s" } });
-  const staleOverRandom = (output(stale, 35) / output(random!, 35)).toPrecision(3);
+  const overSeeds = async (arm: string, more: object) => {
+    const runs = CAPACITY_SEEDS.map(async (seed) => output(await told(CAPACITY_ARMS[arm]!, { seed, ...more }), 35));
+    return mean(await Promise.all(runs));
+  };
+  const loadOverRandom = async (more: object) => (await overSeeds("load", more)) / (await overSeeds("random", more));
+  const withinLimit = within(await loadOverRandom(CAPACITY_GATEWAY), [0, 1.05]);
+  const unlimited = (await loadOverRandom({})).toPrecision(3);
   const collapsed = knee(random!, ({ ttftP90Seconds }) => ttftP90Seconds > 20);
   const worst = Math.max(...precise!.map(({ ttftP90Seconds }) => ttftP90Seconds));
   return {
@@ -154,8 +179,8 @@ async function capacity(published: PublishedCase): Promise<Attempt> {
       [35, 40, 43],
     ),
     "load is no better than random (cache-blind load balancing does not help)": {
-      ...loadOverRandom,
-      value: `${loadOverRandom.value}; with scrapes every 2 s instead of 50 ms ${staleOverRandom}`,
+      ...withinLimit,
+      value: `${withinLimit.value} (mean of ${CAPACITY_SEEDS.length} seeds; ${unlimited} were all requests let in)`,
     },
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { windtunnel } from "../capture-terminal.ts";
 
-/** Of one stage of a run, as inference-perf reports it: the drain counts. */
+/** Of one stage of a run, as inference-perf reports it: of requests that were answered, and the drain counts. */
 export interface StageResult {
   readonly rate: number;
   readonly outputTokensPerSecond: number;
@@ -76,12 +76,14 @@ export function runStages(spec: Spec, stages: readonly Stage[]): Promise<StageRe
     const column = (name: string) => columns.indexOf(name);
     const [arrival, finish] = [column("arrivalSeconds"), column("finishSeconds")];
     const [output, prompt, ttft] = [column("outputTokens"), column("promptTokens"), column("ttftSeconds")];
+    const outcome = column("outcome");
     let from = 0;
     return stages.map(({ rate, duration_s }): StageResult => {
       const count = Math.floor(rate * duration_s);
-      const rows = lines.slice(from, from + count).map((line) => line.split(",").map(Number));
+      const sent = lines.slice(from, from + count).map((line) => line.split(","));
       from += count;
-      if (rows.length !== count) throw new Error(`stage of rate ${rate}: ${rows.length} of ${count} requests`);
+      if (sent.length !== count) throw new Error(`stage of rate ${rate}: ${sent.length} of ${count} requests`);
+      const rows = sent.filter((row) => row[outcome] === "completed").map((row) => row.map(Number));
       const sum = (at: number) => rows.reduce((total, row) => total + row[at]!, 0);
       const seconds = Math.max(...rows.map((row) => row[finish]!)) - Math.min(...rows.map((row) => row[arrival]!));
       const ttfts = rows.map((row) => row[ttft]!).sort((a, b) => a - b);
@@ -89,8 +91,8 @@ export function runStages(spec: Spec, stages: readonly Stage[]): Promise<StageRe
         rate,
         outputTokensPerSecond: sum(output) / seconds,
         totalTokensPerSecond: (sum(output) + sum(prompt)) / seconds,
-        ttftMeanSeconds: sum(ttft) / count,
-        ttftP90Seconds: ttfts[Math.floor(0.9 * (count - 1))]!,
+        ttftMeanSeconds: sum(ttft) / rows.length,
+        ttftP90Seconds: ttfts[Math.floor(0.9 * (rows.length - 1))]!,
       };
     });
   });

@@ -23,6 +23,7 @@ const requestBlock = {
       unfinished: z.number().int().meta({ description: "Still under way, or not sent, when the run was stopped" }),
       cancelled: z.number().int().optional().meta({ description: "Given up by their clients before the last token" }),
       timedOut: z.number().int().optional().meta({ description: "Not ended within the time that clients wait" }),
+      overflowed: z.number().int().optional().meta({ description: "Refused by the gateway, which was full" }),
     })
     .meta({ description: "Requests by outcome" }),
   latency: z

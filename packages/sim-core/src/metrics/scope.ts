@@ -20,6 +20,7 @@ interface OutcomeCounts {
   /** Only where there are some. */
   cancelled?: number;
   timedOut?: number;
+  overflowed?: number;
 }
 
 /** Sums over the requests and replicas of a fleet, a pool or a class. */
@@ -91,6 +92,7 @@ export function addRow(totals: ScopeTotals, r: RequestColumns, row: number, slo:
   else if (outcome === Outcome.refusedTooLong) totals.outcomes.refusedTooLong++;
   else if (outcome === Outcome.cancelled) totals.outcomes.cancelled = (totals.outcomes.cancelled ?? 0) + 1;
   else if (outcome === Outcome.timedOut) totals.outcomes.timedOut = (totals.outcomes.timedOut ?? 0) + 1;
+  else if (outcome === Outcome.overflowed) totals.outcomes.overflowed = (totals.outcomes.overflowed ?? 0) + 1;
   else totals.outcomes.unfinished++;
 }
 

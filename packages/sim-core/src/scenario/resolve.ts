@@ -65,6 +65,7 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
       seed: spec.seed,
       scrapeIntervalUs: spec.signals.scrapeInterval,
       kvEventDelayUs: spec.signals.kvEventDelay,
+      ...(spec.gateway ? { gateway: spec.gateway } : {}),
       ...patienceOf(spec.workload),
       ...(disaggregation ? { disaggregation: resolveDisaggregation(loaded, disaggregation, pools, parts.model) } : {}),
       ...((disaggregation || tiered) && network ? { network, places: placesOf(pools) } : {}),

@@ -57,6 +57,14 @@ const routerSchema = z
   })
   .meta({ description: "The router: exactly one of preset, config, inline" });
 
+const gatewaySchema = z
+  .strictObject({
+    maxRequests: z.int().min(1).meta({
+      description: "Requests in flight at most; more are refused at once (Envoy's circuit breaker: 1024 if unset)",
+    }),
+  })
+  .meta({ description: "What the gateway before the router lets through; absent: everything" });
+
 const signalsSchema = z
   .strictObject({
     scrapeInterval: durationUsSchema
@@ -104,6 +112,7 @@ export const scenarioSchema = z
       topology: topologySchema.optional(),
       disaggregation: disaggregationSchema.optional(),
       router: routerSchema.prefault({ preset: "optimized-baseline" }),
+      gateway: gatewaySchema.optional(),
       signals: signalsSchema,
       observe: observeSchema,
     }),

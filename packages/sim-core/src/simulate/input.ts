@@ -5,6 +5,7 @@ import type { FleetNetwork } from "../network/fleet-network.ts";
 import type { KvTiersInput } from "../tiers/tier-input.ts";
 import type { Workload } from "../workload/workload.ts";
 import type { DisaggregationInput } from "./disaggregation-input.ts";
+import type { GatewayInput } from "./gateway.ts";
 import type { PatienceInput } from "./patience.ts";
 
 /** A pool of alike replicas. */
@@ -33,6 +34,8 @@ export interface SimulationInput {
   readonly seed: number | string;
   readonly scrapeIntervalUs: number;
   readonly kvEventDelayUs: number;
+  /** Absent: it lets everything through. */
+  readonly gateway?: GatewayInput;
   /** Absent: clients wait for ever. */
   readonly patience?: PatienceInput;
   /** Needed where the router has requests prefilled elsewhere. */

@@ -14,6 +14,8 @@ export const Outcome = {
   cancelled: 4,
   /** Its client waited for its last token for as long as clients do. */
   timedOut: 5,
+  /** The gateway had as many in flight as it lets through. */
+  overflowed: 6,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 

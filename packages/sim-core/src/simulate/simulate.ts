@@ -18,6 +18,7 @@ import { KvTiers } from "../tiers/kv-tiers.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Disaggregation, emptyDisaggregationColumns, type LegHost } from "./disaggregation.ts";
 import type { DisaggregationInput } from "./disaggregation-input.ts";
+import { Gateway } from "./gateway.ts";
 import type { PoolInput, SimulationControl, SimulationInput } from "./input.ts";
 import { KvEventFeed } from "./kv-event-feed.ts";
 import { checkLaws } from "./laws.ts";
@@ -73,6 +74,7 @@ class Simulation implements EngineListener {
   readonly #disaggregation: Disaggregation | undefined;
   readonly #tiers: KvTiers | undefined;
   readonly #patience: Patience | undefined;
+  readonly #gateway: Gateway | undefined;
   /** By row, the slot of a request that its serving engine has, for clients that go; -1 for none. */
   #slotOf = new Int32Array(0);
   readonly #tellStarted: boolean;
@@ -99,6 +101,7 @@ class Simulation implements EngineListener {
     this.#request = new SimulatedRequest(input.workload, input.modelName);
     this.#arrivals = new Arrivals(input.workload);
     this.#columns = emptyColumns(input, this.#arrivals.reactsToEnds);
+    if (input.gateway !== undefined) this.#gateway = new Gateway(input.gateway);
     if (input.patience !== undefined) {
       this.#patience = new Patience(input.patience, input.seed);
       this.#slotOf = new Int32Array(input.workload.count).fill(-1);
@@ -262,6 +265,11 @@ class Simulation implements EngineListener {
   #arrive(row: number): void {
     const nowUs = this.#nowUs;
     if (this.#arrivals.reactsToEnds) this.#columns.arrivalUs[row] = nowUs;
+    if (this.#gateway?.arrived() === false) {
+      this.#columns.outcome[row] = Outcome.overflowed;
+      this.#leave(row);
+      return;
+    }
     this.#scraper?.refresh(nowUs);
     this.#kvEvents?.refresh(nowUs);
     this.#request.row = row;
@@ -398,6 +406,7 @@ class Simulation implements EngineListener {
 
   #leave(row: number): void {
     this.#ended++;
+    this.#gateway?.left();
     if (this.#arrivals.reactsToEnds) this.#arrivals.ended(row, this.#nowUs);
   }
 

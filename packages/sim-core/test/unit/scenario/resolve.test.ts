@@ -81,6 +81,12 @@ test("a pool that cannot be is an error at its place", () => {
   expect(tooBig).toThrow(/^a\.yaml:15:7: .*does not fit/);
 });
 
+test("takes a gateway's limit, and refuses one that lets nobody through", () => {
+  expect(resolve().input.gateway).toBeUndefined();
+  expect(resolve("spec.gateway.maxRequests=1024").input.gateway).toEqual({ maxRequests: 1024 });
+  expect(() => resolve("spec.gateway.maxRequests=0")).toThrow(/spec\.gateway\.maxRequests/);
+});
+
 test("takes clients' patience, and refuses one of no time", () => {
   expect(resolve().input.patience).toBeUndefined();
   expect(resolve("spec.workload.clientTimeout=2s").input.patience).toEqual({ clientTimeoutUs: 2_000_000 });
