@@ -8,6 +8,7 @@ export interface DataKinds {
   "uncached-tokens": UncachedTokensData;
   tokens: TokensData;
   topology: TopologyData;
+  session: SessionData;
 }
 export type DataKind = keyof DataKinds;
 
@@ -55,6 +56,11 @@ export interface Topology {
 /** Where each endpoint runs, by slot; undefined where nothing is known. */
 export interface TopologyData {
   readonly places: (Topology | undefined)[];
+}
+
+/** What names the session of this request; undefined without one. */
+export interface SessionData {
+  id: string | undefined;
 }
 
 /** A datum that a plugin reads: its kind and the name of the producer that makes it. */

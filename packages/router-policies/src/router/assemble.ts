@@ -42,6 +42,7 @@ function absentData(kind: DataKind): DataKinds[DataKind] {
     "uncached-tokens": { tokens: new Float64Array(0) },
     tokens: { available: false, promptTokens: 0 },
     topology: { places: [] },
+    session: { id: undefined },
   };
   return none[kind];
 }
