@@ -69,4 +69,6 @@ export interface DataKey {
   readonly producer: string;
   /** A missing optional datum only warns. */
   readonly optional?: boolean;
+  /** The plugin has no parameter for the name, and upstream knows the default one only: `strict` mends that. */
+  readonly anyNameIfStrict?: boolean;
 }
