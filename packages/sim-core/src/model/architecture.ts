@@ -14,19 +14,46 @@ export interface LatentAttention {
   readonly valueHeadDim: number;
 }
 
+/** Rows of a cache that stand for a run of tokens each (DeepSeek-V4). */
+export interface CompressedRows {
+  readonly tokensPerRow: number;
+  /** Runs that a row is made of: two, its own and the one before, where neighbouring rows overlap. */
+  readonly runsPerRow: 1 | 2;
+  /** Rows that a token attends to: as many as its indexer picks, or Infinity for all. */
+  readonly selectedRows: number;
+}
+
+/**
+ * Attention over one latent a token that is key and value of all heads as it is; queries come over a low rank, and so do
+ * outputs, group by group of heads (DeepSeek-V4, arXiv:2606.19348, section 2.3).
+ */
+export interface SharedLatent {
+  readonly queryRank: number;
+  /** Numbers of the latent that are rotated, and stay in BF16. */
+  readonly ropeHeadDim: number;
+  readonly outputGroups: number;
+  /** Of each group. */
+  readonly outputRank: number;
+  /** Beside the window of single tokens; absent in a layer that has only the window. */
+  readonly rows?: CompressedRows;
+}
+
 /** What picks the tokens that a sparse layer attends to: a score for each earlier token, from a small key of its own. */
 export interface SparseIndexer {
   readonly heads: number;
   readonly headDim: number;
   /** Cached for each token, whatever the KV format: the key, with its scale where it has one. */
   readonly bytesPerToken: number;
+  /** Tokens that have one key together. */
+  readonly tokensPerKey: number;
 }
 
 /**
  * Which earlier tokens a layer of attention attends to: all; the last so many (`sliding`); those of the same stretch of so
- * many positions (`chunked`); the so many that an indexer scores highest (`sparse`).
+ * many positions (`chunked`); the so many that an indexer scores highest (`sparse`); the last so many, and rows that stand
+ * for runs of all (`compressed`).
  */
-export type AttentionKind = "full" | "sliding" | "chunked" | "sparse";
+export type AttentionKind = "full" | "sliding" | "chunked" | "sparse" | "compressed";
 
 /** Alike layers of attention. */
 export interface AttentionLayers {
@@ -40,7 +67,9 @@ export interface AttentionLayers {
   readonly valueHeadDim: number;
   /** In place of keys and values per head. */
   readonly latent?: LatentAttention;
-  /** Of sparse layers; absent where a layer uses another's selection. */
+  /** In place of keys and values per head; `headDim` is the latent's width. */
+  readonly sharedLatent?: SharedLatent;
+  /** Of sparse layers and of rows that are picked; absent where a layer uses another's selection. */
   readonly indexer?: SparseIndexer;
   /** The query projection also makes a gate for the output. */
   readonly outputGate: boolean;
@@ -99,6 +128,10 @@ export interface ModelArchitecture {
   readonly layers: number;
   readonly hiddenSize: number;
   readonly attention: readonly AttentionLayers[];
+  /** Attention of the model's own layer that drafts, where it is not as the first layer's. */
+  readonly draftAttention?: AttentionLayers;
+  /** Residual streams that hyper-connections mix before and after each half of a layer; absent: one, added to. */
+  readonly residualStreams?: number;
   readonly states: readonly StateLayers[];
   readonly dense: readonly DenseLayers[];
   readonly moe?: ExpertLayers;

@@ -4,7 +4,7 @@ import type { ConfigReader } from "./config-reader.ts";
 import type { LayerKind } from "./layer-kinds.ts";
 
 /** A key of 128 FP8 numbers, and a four-byte scale for each 128 of them (vLLM 0.19, `DeepseekV32IndexerCache`). */
-const indexKeyBytes = (headDim: number) => headDim + (4 * headDim) / 128;
+export const indexKeyBytes = (headDim: number) => headDim + (4 * headDim) / 128;
 
 const GATED_TYPES = ["qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"];
 
@@ -67,7 +67,8 @@ function layersOfKind(read: ConfigReader, full: AttentionLayers, kind: Attention
 /** DeepSeek sparse attention: an indexer over the latent cache; layers marked `shared` use another's selection. */
 function indexedLayers(read: ConfigReader, full: AttentionLayers): AttentionLayers[] {
   const headDim = read.required("index_head_dim");
-  const indexer = { heads: read.required("index_n_heads"), headDim, bytesPerToken: indexKeyBytes(headDim) };
+  const heads = read.required("index_n_heads");
+  const indexer = { heads, headDim, bytesPerToken: indexKeyBytes(headDim), tokensPerKey: 1 };
   const types = read.perLayer("indexer_types", full.layers);
   const sharing = types?.filter((type) => type === "shared").length ?? 0;
   const spanTokens = read.required("index_topk");
@@ -90,6 +91,7 @@ function blockSparseLayers(read: ConfigReader, full: AttentionLayers, sparse: Co
     heads: sparse.required("sparse_num_index_heads"),
     headDim,
     bytesPerToken: 2 * headDim,
+    tokensPerKey: 1,
   };
   const spanTokens = sparse.required("sparse_topk_blocks") * sparse.required("sparse_block_size");
   if (layers === 0) throw new ScenarioError(`${read.name}: "sparse_attention_freq" names no sparse layer`);

@@ -1,6 +1,7 @@
 import { didYouMean, ScenarioError } from "../errors.ts";
 import type { ModelArchitecture } from "./architecture.ts";
 import { type CataloguedModel, MODEL_CONFIGS } from "./catalogue-configs.ts";
+import { DEEPSEEK_MODEL_CONFIGS } from "./catalogue-deepseek-configs.ts";
 import { HYBRID_MODEL_CONFIGS } from "./catalogue-hybrid-configs.ts";
 import { importHuggingFaceConfig } from "./import-config.ts";
 
@@ -15,7 +16,7 @@ function canonical(name: string): string {
     .replace(SUFFIXES, "");
 }
 
-const ALL_CONFIGS: readonly CataloguedModel[] = [...MODEL_CONFIGS, ...HYBRID_MODEL_CONFIGS];
+const ALL_CONFIGS: readonly CataloguedModel[] = [...MODEL_CONFIGS, ...DEEPSEEK_MODEL_CONFIGS, ...HYBRID_MODEL_CONFIGS];
 
 function namesOf({ id, aliases }: CataloguedModel): string[] {
   return [id, id.slice(id.indexOf("/") + 1), ...aliases].map(canonical);

@@ -1,6 +1,7 @@
 import { ScenarioError } from "../errors.ts";
 import type { AttentionLayers, DenseLayers, StateLayers } from "./architecture.ts";
 import { attentionLayersOf } from "./attention-layers.ts";
+import { compressedAttention } from "./compressed-layers.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { type LayerKind, layerKinds } from "./layer-kinds.ts";
 import { expertLayersOf, type NetworkLayers, networkLayersOf } from "./network-layers.ts";
@@ -10,6 +11,8 @@ import { deltaNetLayers, kimiDeltaLayers, mambaLayers } from "./state-layers.ts"
 export interface ModelLayers extends NetworkLayers {
   readonly layers: number;
   readonly attention: readonly AttentionLayers[];
+  readonly draftAttention?: AttentionLayers;
+  readonly residualStreams?: number;
   readonly states: readonly StateLayers[];
 }
 
@@ -74,6 +77,22 @@ function kimiLinearLayers(read: ConfigReader, modelType: string): ModelLayers {
   };
 }
 
+/**
+ * DeepSeek-V4: attention over windows and compressed rows, experts in every layer, hyper-connections. The first
+ * `num_hash_layers` look their experts up by token and weigh them by the gate's scores all the same (DeepSeek-V4,
+ * `inference/model.py`, `Gate`): they cost what the others cost.
+ */
+function compressedLayers(read: ConfigReader, modelType: string): ModelLayers {
+  const layers = read.required("num_hidden_layers");
+  return {
+    layers,
+    ...compressedAttention(read, layers),
+    states: [],
+    residualStreams: read.required("hc_mult"),
+    ...networkLayersOf(read, modelType, layers),
+  };
+}
+
 /** The gated width that a multiplier of Nemotron-NAS stands for: 2/3 of it, up to a multiple of 256. */
 const widthOfMultiplier = (multiplier: number, hiddenSize: number) =>
   Math.ceil(Math.floor((2 * multiplier * hiddenSize) / 3) / 256) * 256;
@@ -125,6 +144,9 @@ export function modelLayers(read: ConfigReader, modelType: string): ModelLayers 
     case "kimi_k3":
     case "kimi_linear":
       return kimiLinearLayers(read, modelType);
+    case "deepseek_v4":
+    case "deepseek_ref":
+      return compressedLayers(read, modelType);
     case "nemotron-nas":
       return searchedLayers(read);
     default:

@@ -1,4 +1,4 @@
-import type { AttentionLayers, KvFormat, ModelArchitecture, StateLayers } from "./architecture.ts";
+import type { AttentionLayers, KvFormat, ModelArchitecture, SharedLatent, StateLayers } from "./architecture.ts";
 
 /** Bytes of one cached number. */
 export const KV_BYTES: Readonly<Record<KvFormat, number>> = { bfloat16: 2, fp8: 1 };
@@ -12,12 +12,47 @@ function sparseLatentFp8Bytes(kvRank: number, ropeHeadDim: number): number {
 }
 
 /**
- * Bytes that a token takes in one layer's cache on one device, while the layer keeps it.
+ * Bytes of a shared latent: under FP8 its numbers but the rotary ones, those in BF16, a scale for each 64 of the former and
+ * one byte to fill up (vLLM 0.22.1, `vllm/models/deepseek_v4/attention.py`: 448 + 128 + 8 = 584).
+ */
+export function sharedLatentBytes(headDim: number, ropeHeadDim: number, format: KvFormat): number {
+  const scaled = headDim - ropeHeadDim;
+  return format === "fp8" ? scaled + 2 * ropeHeadDim + scaled / 64 + 1 : headDim * KV_BYTES[format];
+}
+
+/** What a layer caches of each of a sequence's last `spanTokens` tokens (Infinity: of all), on one device. */
+interface LayerCache {
+  readonly spanTokens: number;
+  readonly bytesPerToken: number;
+}
+
+/**
+ * Caches of a layer over a shared latent: the window, and where it has rows, those with the indexer's keys, and the FP32
+ * latents and scores of the runs that the next row is made of (vLLM 0.22.1, `CompressorStateCache`). Bytes that fill up
+ * pages, 0.2 %, are left out.
+ */
+function sharedLatentCaches(layer: AttentionLayers, shared: SharedLatent, format: KvFormat): LayerCache[] {
+  const { headDim, spanTokens, indexer } = layer;
+  const { ropeHeadDim, rows } = shared;
+  const rowBytes = sharedLatentBytes(headDim, ropeHeadDim, format);
+  const window = { spanTokens, bytesPerToken: rowBytes };
+  if (rows === undefined) return [window];
+  const { tokensPerRow, runsPerRow } = rows;
+  const numbers = 2 * runsPerRow * (headDim + (indexer?.headDim ?? 0));
+  return [
+    window,
+    { spanTokens: Infinity, bytesPerToken: rowBytes / tokensPerRow + (indexer?.bytesPerToken ?? 0) },
+    { spanTokens: runsPerRow * tokensPerRow, bytesPerToken: 4 * numbers },
+  ];
+}
+
+/**
+ * Bytes that a token takes in the one cache of a layer of heads or of a latent that each token has for itself.
  *
  * With tensor parallelism above the number of KV heads the heads are replicated. A latent (MLA) and the key of an indexer
  * are whole on every device.
  */
-function layerKvBytesPerToken(layer: AttentionLayers, tensorParallel: number, format: KvFormat): number {
+function tokenCacheBytes(layer: AttentionLayers, tensorParallel: number, format: KvFormat): number {
   const { latent } = layer;
   const index = layer.indexer?.bytesPerToken ?? 0;
   if (latent === undefined) {
@@ -30,16 +65,33 @@ function layerKvBytesPerToken(layer: AttentionLayers, tensorParallel: number, fo
   return (latent.kvRank + latent.ropeHeadDim) * KV_BYTES[format] + index;
 }
 
-/** Whether a layer's cache grows with the whole context: a window or chunk is let go behind it. */
-function keepsWholeContext(layer: AttentionLayers): boolean {
-  return layer.kind === "full" || layer.kind === "sparse";
+/** Caches of one layer; a window or chunk is let go behind it, and what a selection leaves out is kept. */
+function layerCaches(layer: AttentionLayers, tensorParallel: number, format: KvFormat): LayerCache[] {
+  if (layer.sharedLatent !== undefined) return sharedLatentCaches(layer, layer.sharedLatent, format);
+  const bytesPerToken = tokenCacheBytes(layer, tensorParallel, format);
+  const keepsAll = layer.kind === "full" || layer.kind === "sparse";
+  return [{ spanTokens: keepsAll ? Infinity : layer.spanTokens, bytesPerToken }];
+}
+
+/** Bytes of all layers' caches, each by the tokens of it that are counted. */
+function sumOfCaches(
+  model: ModelArchitecture,
+  tensorParallel: number,
+  format: KvFormat,
+  tokensOf: (spanTokens: number) => number,
+): number {
+  let sum = 0;
+  for (const layer of model.attention) {
+    for (const { spanTokens, bytesPerToken } of layerCaches(layer, tensorParallel, format)) {
+      sum += layer.layers * tokensOf(spanTokens) * bytesPerToken;
+    }
+  }
+  return sum;
 }
 
 /** Bytes that each further token of a long context takes in the KV cache of one device. */
 export function kvBytesPerTokenPerGpu(model: ModelArchitecture, tensorParallel: number, format: KvFormat): number {
-  return model.attention
-    .filter(keepsWholeContext)
-    .reduce((sum, layer) => sum + layer.layers * layerKvBytesPerToken(layer, tensorParallel, format), 0);
+  return sumOfCaches(model, tensorParallel, format, (span) => (span === Infinity ? 1 : 0));
 }
 
 /** Bytes of one layer's state and of the last inputs of its convolution, for one sequence, over all devices. */
@@ -63,14 +115,30 @@ export function sequenceBytesPerGpu(
   format: KvFormat,
   contextTokens: number,
 ): number {
-  const cached = model.attention.reduce((sum, layer) => {
-    const kept = keepsWholeContext(layer) ? contextTokens : Math.min(contextTokens, layer.spanTokens);
-    return sum + layer.layers * kept * layerKvBytesPerToken(layer, tensorParallel, format);
-  }, 0);
+  const cached = sumOfCaches(model, tensorParallel, format, (span) => Math.min(contextTokens, span));
   return cached + stateBytesPerSequencePerGpu(model, tensorParallel);
 }
 
 /** Whether a sequence's bytes are other than a constant for each token. */
 export function hasUnlikeCaches(model: ModelArchitecture): boolean {
-  return model.states.length > 0 || model.attention.some((layer) => !keepsWholeContext(layer));
+  const finite = (layer: AttentionLayers) =>
+    layerCaches(layer, 1, "bfloat16").some((cache) => cache.spanTokens < Infinity);
+  return model.states.length > 0 || model.attention.some(finite);
+}
+
+/** Bytes of a token on one device: as it is where all layers keep the whole context, else the mean of such a sequence. */
+export function meanTokenBytesPerGpu(
+  model: ModelArchitecture,
+  tensorParallel: number,
+  format: KvFormat,
+  sizingContextTokens: number,
+): number {
+  return hasUnlikeCaches(model)
+    ? sequenceBytesPerGpu(model, tensorParallel, format, sizingContextTokens) / sizingContextTokens
+    : kvBytesPerTokenPerGpu(model, tensorParallel, format);
+}
+
+/** How the engine stores a model's cache unless it is told: kernels over a shared latent read FP8 (FlashMLA). */
+export function defaultKvFormat(model: ModelArchitecture): KvFormat {
+  return model.attention.some((layer) => layer.sharedLatent !== undefined) ? "fp8" : "bfloat16";
 }

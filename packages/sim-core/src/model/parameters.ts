@@ -1,4 +1,5 @@
 import type { AttentionLayers, ModelArchitecture, StateLayers, WeightFormat } from "./architecture.ts";
+import { sharedLatentPlain, sharedLatentWeights } from "./shared-latent-weights.ts";
 
 const SCALE_BLOCK = 128 * 128;
 
@@ -32,7 +33,7 @@ export interface ParameterCount {
   readonly network: number;
   /** Of `linear`: routed experts. */
   readonly routed: number;
-  /** Embeddings, output head, norms, biases and expert routers: two bytes each. */
+  /** Embeddings, output head, norms, biases, expert routers, compressors and hyper-connections: two bytes each. */
   readonly plain: number;
   readonly total: number;
   /** Parameters that one token passes through: its experts only, and no input embedding. */
@@ -41,7 +42,8 @@ export interface ParameterCount {
 
 /** Weights of one layer's attention projections, its indexer's included. */
 function attentionWeights(layer: AttentionLayers, hiddenSize: number): number {
-  const { heads, kvHeads, headDim, valueHeadDim, latent: mla, indexer } = layer;
+  const { heads, kvHeads, headDim, valueHeadDim, latent: mla, sharedLatent, indexer } = layer;
+  if (sharedLatent !== undefined) return sharedLatentWeights(layer, sharedLatent, hiddenSize);
   if (mla === undefined) {
     const queries = heads * headDim * (layer.outputGate ? 2 : 1);
     const values = layer.valueProjection ? kvHeads * valueHeadDim : 0;
@@ -65,10 +67,22 @@ function stateWeights(layer: StateLayers, hiddenSize: number): number {
 }
 
 function attentionExtras(layer: AttentionLayers, model: ModelArchitecture): number {
-  const { heads, kvHeads, headDim, latent: mla } = layer;
+  const { heads, kvHeads, headDim, latent: mla, sharedLatent } = layer;
+  if (sharedLatent !== undefined) return sharedLatentPlain(layer, sharedLatent, model.hiddenSize);
   if (mla !== undefined) return mla.queryRank + mla.kvRank;
   const bias = model.attentionBias ? headDim * (heads + 2 * kvHeads) : 0;
   return bias + (model.queryKeyNorm ? 2 * headDim : 0);
+}
+
+/**
+ * Hyper-connections of m streams: m inputs, m outputs and m x m mixtures from all streams, with as many biases and three
+ * scales, before each half of a layer; m weights before the output head (DeepSeek-V4, `inference/model.py`, `Block`).
+ */
+function hyperConnections({ layers, hiddenSize, residualStreams: streams = 1 }: ModelArchitecture): number {
+  if (streams === 1) return 0;
+  const mixtures = (streams + 2) * streams;
+  const each = mixtures * (streams * hiddenSize + 1) + 3;
+  return 2 * layers * each + streams * (streams * hiddenSize + 1) + 1;
 }
 
 const sumOver = <T extends { readonly layers: number }>(groups: readonly T[], each: (group: T) => number) =>
@@ -93,7 +107,7 @@ export function countParameters(model: ModelArchitecture): ParameterCount {
   const parts = sumOver(model.attention, each) + sumOver(model.states, each) + sumOver(model.dense, each);
   const extras = sumOver(model.attention, (layer) => attentionExtras(layer, model));
   const convolutions = sumOver(model.states, (layer) => layer.convKernel * layer.convChannels);
-  const norms = (parts + expertLayers + 1) * hiddenSize + extras + convolutions;
+  const norms = (parts + expertLayers + 1) * hiddenSize + extras + convolutions + hyperConnections(model);
   const embedding = vocabSize * hiddenSize;
   const linear = attention + network + routed;
   const plain = norms + router + embedding * (model.tieWordEmbeddings ? 1 : 2);

@@ -53,8 +53,8 @@ function partOf(module: string): Part | undefined {
   return /experts|mixer\.\d/.test(module) ? "experts" : "network";
 }
 
-/** The commonest format of each part among layers that name their own. */
-function mixedFormats(name: string, layers: Json): WeightFormats {
+/** The commonest format of each part among layers that name their own, and that of the rest. */
+function mixedFormats(name: string, layers: Json, rest: WeightFormat): WeightFormats {
   const counts = new Map<Part, Map<WeightFormat, number>>();
   for (const [module, settings] of Object.entries(layers)) {
     const part = partOf(module);
@@ -67,11 +67,11 @@ function mixedFormats(name: string, layers: Json): WeightFormats {
   const commonest = (part: Part): WeightFormat | undefined =>
     [...(counts.get(part) ?? [])].sort((a, b) => b[1] - a[1])[0]?.[0];
   const network = commonest("network");
-  const weightFormat = commonest("experts") ?? network ?? "bfloat16";
+  const weightFormat = commonest("experts") ?? network ?? rest;
   return apart({
     weightFormat,
-    attentionWeightFormat: commonest("attention") ?? "bfloat16",
-    networkWeightFormat: network ?? "bfloat16",
+    attentionWeightFormat: commonest("attention") ?? rest,
+    networkWeightFormat: network ?? rest,
   });
 }
 
@@ -121,18 +121,30 @@ function onlyFormat(name: string, settings: Json): WeightFormat {
 
 /**
  * Formats of the linear layers' weights from `quantization_config` or `hf_quant_config.json`; BF16 where there is neither,
- * and for a part that the list of modules left out names in most layers.
+ * and for a part that the list of modules left out names in most layers. `expert_dtype` "fp4" sets experts apart: E2M1 with
+ * a scale for each 32 (DeepSeek-V4).
  *
  * @throws ScenarioError on a scheme that is not known
  */
 export function weightFormatsOf(name: string, config: Json, hfQuantConfig?: Json): WeightFormats {
   const settings = settingsOf(config, hfQuantConfig);
   if (settings === undefined) return { weightFormat: "bfloat16" };
-  if (isObject(settings.quantized_layers)) return mixedFormats(name, settings.quantized_layers);
+  const own = isObject(config.quantization_config) ? config.quantization_config : settings;
+  if (isObject(settings.quantized_layers)) {
+    return mixedFormats(
+      name,
+      settings.quantized_layers,
+      Array.isArray(own.weight_block_size) ? "fp8_block" : "bfloat16",
+    );
+  }
   const listed = settings.modules_to_not_convert ?? settings.ignore ?? settings.exclude_modules;
   const modules = Array.isArray(listed) ? listed.map(String) : [];
+  const format = onlyFormat(name, settings);
+  if (config.expert_dtype === "fp4") {
+    return apart({ weightFormat: "mxfp4", attentionWeightFormat: format, networkWeightFormat: format });
+  }
   return apart({
-    weightFormat: onlyFormat(name, settings),
+    weightFormat: format,
     ...(isLeftOut(modules, "attention") ? { attentionWeightFormat: "bfloat16" } : {}),
     ...(isLeftOut(modules, "network") ? { networkWeightFormat: "bfloat16" } : {}),
   });

@@ -12,6 +12,8 @@ export const SUPPORTED_MODEL_TYPES: readonly string[] = [
   "deepseek_v3",
   "kimi_k2",
   "deepseek_v32",
+  "deepseek_v4",
+  "deepseek_ref",
   "gemma2",
   "gemma3",
   "gemma3_text",
@@ -41,12 +43,8 @@ export const SUPPORTED_MODEL_TYPES: readonly string[] = [
   "step3p7",
 ];
 
-const COMPRESSED = "attention over compressed keys (runs of 4 and 128 tokens as one), with hash-routed layers";
-
 /** What a known type has that the simulator does not model. */
 const MISSING_LAYERS: Readonly<Record<string, string>> = {
-  deepseek_v4: COMPRESSED,
-  deepseek_ref: COMPRESSED,
   gemma3n: "per-layer embeddings and layers that share another's KV cache",
   jamba: "Mamba-1 layers",
   mamba: "Mamba-1 layers",

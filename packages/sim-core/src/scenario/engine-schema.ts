@@ -46,10 +46,9 @@ export const engineSchema = z
       .enum(["bfloat16", "fp8", "fp8_block", "nvfp4", "mxfp4", "int8", "int4"])
       .optional()
       .meta({ description: "Format of the linear layers' weights; default: the checkpoint's" }),
-    kvCacheDtype: z
-      .enum(["bfloat16", "fp8"])
-      .optional()
-      .meta({ description: "Format of the KV cache; default: bfloat16, whatever the weights are" }),
+    kvCacheDtype: z.enum(["bfloat16", "fp8"]).optional().meta({
+      description: "Format of the KV cache; default: bfloat16, whatever the weights are; fp8 for DeepSeek-V4",
+    }),
     sizingContextTokens: z.int().min(1).optional().meta({
       description:
         "Sequence by whose mean memory a token counts where layers keep a window or a state; default: the workload's mean",

@@ -1,7 +1,7 @@
 import type { EndpointPickerConfig } from "@windtunnel/router-policies";
 import { ScenarioError } from "../errors.ts";
 import type { ModelArchitecture } from "../model/architecture.ts";
-import { kvBytesPerTokenPerGpu } from "../model/kv-cache-size.ts";
+import { meanTokenBytesPerGpu } from "../model/kv-cache-size.ts";
 import type { DisaggregationInput } from "../simulate/disaggregation-input.ts";
 import { disaggregationSchema, type ScenarioDisaggregation } from "./disaggregation-schema.ts";
 import type { LoadedScenario } from "./load.ts";
@@ -52,7 +52,8 @@ export function resolveDisaggregation(
     ...rest,
     transfer,
     overlapLayers: perLayerOverlap ? model.layers : 1,
-    kvBytesPerToken: kvBytesPerTokenPerGpu(model, 1, first.kvCacheDtype),
+    // Windows and states are sent too; a pool has a length to count them by only where the model has them.
+    kvBytesPerToken: meanTokenBytesPerGpu(model, 1, first.kvCacheDtype, first.sizingContextTokens ?? 1),
     setUpUs: setUp,
     sidecarLegUs: sidecarLeg,
     prefillRetryBackoffUs: prefillRetryBackoff,

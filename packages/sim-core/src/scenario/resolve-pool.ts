@@ -6,7 +6,7 @@ import type { Accelerator } from "../hardware/accelerator.ts";
 import { acceleratorNamed } from "../hardware/catalogue.ts";
 import type { ReplicaHardware } from "../metrics/scope.ts";
 import type { KvFormat, ModelArchitecture, WeightFormat } from "../model/architecture.ts";
-import { hasUnlikeCaches } from "../model/kv-cache-size.ts";
+import { defaultKvFormat, hasUnlikeCaches } from "../model/kv-cache-size.ts";
 import { inWeightFormat } from "../model/parameters.ts";
 import type { PoolInput } from "../simulate/input.ts";
 import type { ScenarioEngine } from "./engine-schema.ts";
@@ -42,7 +42,7 @@ export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSe
   const layout = parallelLayout(pool);
   const accelerator = acceleratorNamed(pool.accelerator);
   const model = inWeightFormat(given, engine.quantization ?? given.weightFormat);
-  const kvCacheDtype = engine.kvCacheDtype ?? "bfloat16";
+  const kvCacheDtype = engine.kvCacheDtype ?? defaultKvFormat(model);
   const maxModelLenTokens = engine.maxModelLen ?? model.maxPositionEmbeddings;
   const profile = engineProfile(engine.profile, accelerator, maxModelLenTokens, {
     // vLLM 0.19, `ModelConfig.is_prefix_caching_supported`: off for models with states.

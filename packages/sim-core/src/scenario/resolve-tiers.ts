@@ -1,6 +1,6 @@
 import { ScenarioError } from "../errors.ts";
 import type { KvFormat, ModelArchitecture } from "../model/architecture.ts";
-import { hasUnlikeCaches, kvBytesPerTokenPerGpu, sequenceBytesPerGpu } from "../model/kv-cache-size.ts";
+import { meanTokenBytesPerGpu } from "../model/kv-cache-size.ts";
 import type { KvTiersInput } from "../tiers/tier-input.ts";
 import type { LoadedScenario } from "./load.ts";
 import type { ScenarioTiers } from "./tiers-schema.ts";
@@ -12,9 +12,7 @@ export function resolveTiers(
   format: KvFormat,
   sizingContextTokens: number,
 ): KvTiersInput {
-  const kvBytesPerToken = hasUnlikeCaches(model)
-    ? sequenceBytesPerGpu(model, 1, format, sizingContextTokens) / sizingContextTokens
-    : kvBytesPerTokenPerGpu(model, 1, format);
+  const kvBytesPerToken = meanTokenBytesPerGpu(model, 1, format, sizingContextTokens);
   return { kvBytesPerToken, tiers: given.map(({ capacity, ...rest }) => ({ ...rest, capacityBytes: capacity })) };
 }
 

@@ -36,6 +36,8 @@ export const EXAMPLES: Readonly<Record<StepTimeModelName, readonly (() => StepTi
     () => roofline("h100", "openai/gpt-oss-120b", 2),
     () => roofline("h200", "Qwen/Qwen3.5-122B-A10B", 4, { kvFormat: "fp8" }),
     () => roofline("b200", "deepseek-ai/DeepSeek-V3.2", 8, { kvFormat: "fp8" }),
+    () => roofline("h200", "deepseek-ai/DeepSeek-V4-Flash", 8, { kvFormat: "fp8" }),
+    () => roofline("b200", "deepseek-ai/DeepSeek-V4-Pro", 8, { kvFormat: "fp8", maxModelLenTokens: 1_048_576 }),
     () => roofline("h100", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", 1),
     () => roofline("h100", "meta-llama/Llama-4-Scout-17B-16E-Instruct", 8),
     () => roofline("h200", "deepseek-ai/DeepSeek-V3", 1, { dataParallel: 16, expertParallel: 16, expertSkew: 1.3 }),
@@ -53,6 +55,12 @@ export const EXAMPLES: Readonly<Record<StepTimeModelName, readonly (() => StepTi
         method: "mtp",
         draftTokens: 1,
         tokensPerStep: 1.8,
+      }),
+    () =>
+      STEP_TIME_MODELS.speculative(rooflineOptions("b200", "deepseek-ai/DeepSeek-V4-Pro", 8), {
+        method: "mtp",
+        draftTokens: 2,
+        tokensPerStep: 2.2,
       }),
   ],
   constant: [() => STEP_TIME_MODELS.constant({ stepUs: 1_000 })],

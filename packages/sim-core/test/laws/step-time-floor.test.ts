@@ -14,6 +14,8 @@ const MODELS: [string, number][] = [
   ["openai/gpt-oss-120b", 2],
   ["Qwen/Qwen3.5-35B-A3B", 2],
   ["deepseek-ai/DeepSeek-V3.2", 8],
+  ["deepseek-ai/DeepSeek-V4-Flash", 8],
+  ["deepseek-ai/DeepSeek-V4-Pro", 16],
   ["nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", 1],
 ];
 

@@ -3,6 +3,7 @@ import type { DevicePeaks } from "./device.ts";
 import { headAttention } from "./head-attention.ts";
 import { latentAttention } from "./latent-attention.ts";
 import type { RooflineOptions } from "./options.ts";
+import { sharedLatentAttention } from "./shared-latent-attention.ts";
 import { stateTime } from "./state-time.ts";
 
 /** One layer on one device of what mixes tokens: attention, or a state. */
@@ -24,8 +25,9 @@ export interface MixerTime {
   readonly time: AttentionTime;
 }
 
-/** Time of one layer of attention: of heads, or of a latent. */
+/** Time of one layer of attention: of heads, of a latent, or of one that all heads share as it is. */
 export function attentionTime(options: RooflineOptions, layer: AttentionLayers, peaks: DevicePeaks): AttentionTime {
+  if (layer.sharedLatent !== undefined) return sharedLatentAttention(options, layer, layer.sharedLatent, peaks);
   return layer.latent === undefined
     ? headAttention(options, layer, peaks)
     : latentAttention(options, layer, layer.latent, peaks);

@@ -24,6 +24,15 @@ export function pairsInWindow(newTokens: number, cachedTokens: number, span: num
   return attendedPairs(before, cachedTokens) + (newTokens - before) * span;
 }
 
+/** Pairs of each token and the rows of `tokensPerRow` that are complete with it, at most `most`: sum of min(position / row, most). */
+export function pairsWithRows(newTokens: number, cachedTokens: number, tokensPerRow: number, most: number): number {
+  const upTo = (position: number) => {
+    const rows = Math.min(Math.floor(position / tokensPerRow), most);
+    return (tokensPerRow * rows * (rows - 1)) / 2 + rows * (position - rows * tokensPerRow + 1);
+  };
+  return upTo(cachedTokens + newTokens) - upTo(cachedTokens);
+}
+
 /** Pairs where each token attends to itself and what is before it in its chunk: positions begin anew after each chunk. */
 export function pairsInChunks(newTokens: number, cachedTokens: number, chunk: number): number {
   const upTo = (position: number) => {
@@ -77,7 +86,7 @@ export function latentPrefillIdealUs(peaks: DevicePeaks, heads: number, mla: Lat
 export function latentDecodeIdealUs(
   peaks: DevicePeaks,
   heads: number,
-  mla: LatentAttention,
+  mla: Pick<LatentAttention, "kvRank" | "ropeHeadDim">,
   contextTokens: number,
   kvBytes: number,
   queries = 1,

@@ -18,7 +18,7 @@ const NO_INDEXER: IndexerTime = { prefillUs: () => 0, decodeUs: () => 0 };
 export function indexerTime(options: RooflineOptions, { indexer }: AttentionLayers, peaks: DevicePeaks): IndexerTime {
   if (indexer === undefined) return NO_INDEXER;
   const flopsPerUs = EFFICIENCY * (peaks.fp8FlopsPerUs ?? peaks.bfloat16FlopsPerUs);
-  const perPairUs = (2 * indexer.heads * indexer.headDim) / flopsPerUs;
+  const perPairUs = (2 * indexer.heads * indexer.headDim) / (flopsPerUs * indexer.tokensPerKey);
   const perKeyUs = indexer.bytesPerToken / (EFFICIENCY * peaks.bytesPerUs);
   const queries = (options.draftTokens ?? 0) + 1;
   return {

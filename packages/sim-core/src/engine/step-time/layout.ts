@@ -20,6 +20,10 @@ export function requireLayout(options: RooflineOptions): void {
     const of = `${heads.join(" and ")} attention heads`;
     refuse("tensorParallel", tensorParallel, `a divisor of its ${of}`);
   }
+  const groups = model.attention[0]?.sharedLatent?.outputGroups ?? tensorParallel;
+  if (groups % tensorParallel !== 0) {
+    refuse("tensorParallel", tensorParallel, `a divisor of its ${groups} groups of output projections`);
+  }
   if (!isCount(pipelineParallel) || pipelineParallel > model.layers) {
     refuse("pipelineParallel", pipelineParallel, `1 to its ${model.layers} layers`);
   }

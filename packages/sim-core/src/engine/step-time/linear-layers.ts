@@ -2,7 +2,8 @@ import { GEMM_AXES, gridAt, type LogGrid } from "../../hardware/efficiency/axes.
 import { efficiencyOf } from "../../hardware/efficiency/efficiency-of.ts";
 import { logGrid } from "../../hardware/efficiency/operator-efficiencies.ts";
 import { log2 } from "../../kernel/math.ts";
-import type { AttentionLayers, StateLayers, WeightFormat } from "../../model/architecture.ts";
+import type { AttentionLayers, SharedLatent, StateLayers, WeightFormat } from "../../model/architecture.ts";
+import { compressorWidth } from "../../model/shared-latent-weights.ts";
 import { type DevicePeaks, type LinearFormat, linearFormat } from "./device.ts";
 import { gemmIdealUs } from "./ideal.ts";
 import type { RooflineOptions } from "./options.ts";
@@ -10,9 +11,34 @@ import type { RooflineOptions } from "./options.ts";
 /** A matrix of one device: output width, input width. */
 export type Widths = readonly [n: number, k: number];
 
+/** Projections over a shared latent: both down-projections, an indexer's queries and the heads' own, groups of outputs. */
+function sharedLatentWidths(
+  { headDim, indexer, ...layer }: AttentionLayers,
+  { queryRank, outputGroups, outputRank }: SharedLatent,
+  hiddenSize: number,
+  tensorParallel: number,
+): Widths[] {
+  const heads = layer.heads / tensorParallel;
+  const ranks = (outputGroups * outputRank) / tensorParallel;
+  return [
+    [queryRank + headDim, hiddenSize],
+    [heads * headDim, queryRank],
+    ...(indexer === undefined ? [] : [[indexer.heads * indexer.headDim, queryRank] as const]),
+    [ranks, (layer.heads * headDim) / outputGroups],
+    [hiddenSize, ranks],
+  ];
+}
+
+/** Projections of one layer that stay in BF16, whole on every device: what compresses a shared latent. */
+export function plainAttentionWidths(layer: AttentionLayers, hiddenSize: number): Widths[] {
+  const width = layer.sharedLatent === undefined ? 0 : compressorWidth(layer, layer.sharedLatent);
+  return width === 0 ? [] : [[width, hiddenSize]];
+}
+
 /** Attention projections of one layer on one device; a latent's down-projections and an indexer's are whole on every one. */
 export function attentionWidths(layer: AttentionLayers, hiddenSize: number, tensorParallel: number): Widths[] {
-  const { headDim, valueHeadDim, latent: mla, indexer } = layer;
+  const { headDim, valueHeadDim, latent: mla, sharedLatent, indexer } = layer;
+  if (sharedLatent !== undefined) return sharedLatentWidths(layer, sharedLatent, hiddenSize, tensorParallel);
   const heads = layer.heads / tensorParallel;
   if (mla === undefined) {
     const kvHeads = Math.max(1, layer.kvHeads / tensorParallel);

@@ -4,8 +4,7 @@ import type { DecodeCurve, PrefillChunks, StepTimeModel } from "../step-time-mod
 import type { RooflineOptions } from "./options.ts";
 
 const SEND_LATENCY_US = 10;
-/** Hidden states and residuals, two bytes each. */
-const SENT_BYTES = 4;
+const SENT_NUMBER_BYTES = 2;
 
 /** Part of the layers that the largest of so many stages has. */
 export function largestStageFraction(layers: number, stages: number): number {
@@ -69,7 +68,9 @@ class PipelineStepTime implements StepTimeModel {
     this.#stages = options.pipelineParallel ?? 1;
     this.#microbatches = options.microbatches ?? this.#stages;
     this.#overheadUs = options.stepOverheadUs ?? stepOverheadUs(options.engineVersion);
-    this.#sendPerTokenUs = (SENT_BYTES * options.model.hiddenSize) / sendBytesPerUs(options);
+    // Hidden states and residuals, or all streams of hyper-connections.
+    const widths = options.model.residualStreams ?? 2;
+    this.#sendPerTokenUs = (SENT_NUMBER_BYTES * widths * options.model.hiddenSize) / sendBytesPerUs(options);
   }
 
   /** Time of the stages' sends that a microbatch waits for. */

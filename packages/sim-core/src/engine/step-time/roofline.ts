@@ -1,6 +1,7 @@
 import { stepOverheadUs } from "../profiles.ts";
 import type { DecodeCurve, PrefillChunks, StepTimeModel } from "../step-time-model.ts";
 import { type AttentionTime, mixerTimes } from "./attention.ts";
+import { spanBends } from "./attention-span.ts";
 import { curveAt } from "./decode-curve.ts";
 import { type DevicePeaks, devicePeaks } from "./device.ts";
 import { hardwareFloor } from "./floor.ts";
@@ -160,7 +161,7 @@ class RooflineStepTime implements StepTimeModel {
 
 /** Knots of the decode curves: the usual ones, and the length of each window, chunk and selection. */
 function contextKnots({ model, maxModelLenTokens }: RooflineOptions): number[] {
-  const spans = model.attention.map(({ spanTokens }) => spanTokens).filter((span) => span < maxModelLenTokens);
+  const spans = model.attention.flatMap(spanBends).filter((span) => span < maxModelLenTokens);
   const knots = [...new Set([...CONTEXT_KNOTS, ...spans])].sort((a, b) => a - b);
   return knots.filter((_, i) => i < 2 || knots[i - 1]! < maxModelLenTokens);
 }

@@ -6,6 +6,8 @@ const SMALL_KERNEL_US = 2;
 const SMALL_KERNELS_PER_LAYER = 5;
 /** The convolution, the decay and the gated norm of a layer with a state. */
 const STATE_KERNELS = 3;
+/** Of hyper-connections, before and after each half of a layer: mixtures from all streams, their sum, and streams anew. */
+const HYPER_CONNECTION_KERNELS = 6;
 const SMALL_KERNEL_BANDWIDTH_FRACTION = 0.9;
 
 /** Width of the networks of one layer, on average. */
@@ -31,6 +33,12 @@ function projectedWidth({ attention, states }: RooflineOptions["model"], tensorP
 }
 
 /**
+ * Numbers that hyper-connections of m streams move for a token in one layer, in widths of the model: before each half all
+ * streams in and one out, after it the half's output and all streams in, and all out.
+ */
+const streamWidths = (streams: number) => (streams === 1 ? 0 : 2 * (3 * streams + 2));
+
+/**
  * Microseconds that the norms, rotary embedding, cache write and activation of one layer take for so many tokens: each
  * moves its values about once (a norm finds half of them in the L2 cache). An estimate (`assumed`): no table has them.
  */
@@ -38,12 +46,13 @@ export function smallKernels(options: RooflineOptions, peaks: DevicePeaks): (tok
   const { model, tensorParallel } = options;
   const projected = projectedWidth(model, tensorParallel);
   const widths = networkWidth(model) / tensorParallel;
-  const perTokenBytes = 2 * (2 * 2 * model.hiddenSize + 2 * projected + 3 * widths);
+  const streams = model.residualStreams ?? 1;
+  const perTokenBytes = 2 * ((2 * 2 + streamWidths(streams)) * model.hiddenSize + 2 * projected + 3 * widths);
   const perTokenUs = perTokenBytes / (peaks.bytesPerUs * SMALL_KERNEL_BANDWIDTH_FRACTION);
   const count = (groups: readonly { readonly layers: number }[]) => groups.reduce((sum, { layers }) => sum + layers, 0);
   const stateLayers = count(model.states);
   const stateShare = stateLayers === 0 ? 0 : stateLayers / (stateLayers + count(model.attention));
   const kernels = SMALL_KERNELS_PER_LAYER + (model.moe === undefined ? 0 : 2) + STATE_KERNELS * stateShare;
-  const fixedUs = SMALL_KERNEL_US * kernels;
+  const fixedUs = SMALL_KERNEL_US * (kernels + (streams === 1 ? 0 : HYPER_CONNECTION_KERNELS));
   return (tokens) => fixedUs + tokens * perTokenUs;
 }

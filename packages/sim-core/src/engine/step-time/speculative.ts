@@ -35,14 +35,17 @@ export function tokensPerStep(acceptanceRate: number, draftTokens: number): numb
 
 /** One layer of attention, and one network: what drafts. */
 export function draftModel(model: ModelArchitecture, method: DraftMethod): ModelArchitecture {
-  const { attention, dense, moe } = model;
+  const { attention, draftAttention, dense, moe } = model;
   const width = dense[0]?.intermediateSize ?? (moe?.topK ?? 0) * (moe?.intermediateSize ?? 0);
   const { moe: _experts, ...rest } = model;
   const own = method === "mtp" && moe !== undefined;
   return {
     ...rest,
     layers: 1,
-    attention: attention.slice(0, 1).map((layer) => ({ ...layer, layers: 1 })),
+    attention: (draftAttention === undefined ? attention.slice(0, 1) : [draftAttention]).map((layer) => ({
+      ...layer,
+      layers: 1,
+    })),
     states: [],
     dense: own ? [] : [{ layers: 1, intermediateSize: width, matrices: 3 }],
     ...(own ? { moe: { ...moe, layers: 1 } } : {}),

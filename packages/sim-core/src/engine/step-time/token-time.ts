@@ -1,7 +1,14 @@
 import { attentionFormat, networkFormat } from "../../model/parameters.ts";
 import { allReduceTime } from "./collectives.ts";
 import type { DevicePeaks } from "./device.ts";
-import { attentionWidths, LinearLayers, networkWidths, stateWidths, type Widths } from "./linear-layers.ts";
+import {
+  attentionWidths,
+  LinearLayers,
+  networkWidths,
+  plainAttentionWidths,
+  stateWidths,
+  type Widths,
+} from "./linear-layers.ts";
 import type { RooflineOptions } from "./options.ts";
 import { routedExperts } from "./routed-experts.ts";
 import { smallKernels } from "./small-kernels.ts";
@@ -18,6 +25,8 @@ export interface TokenTime {
 interface Matrices {
   readonly layers: number;
   readonly widths: readonly Widths[];
+  /** Those that stay in BF16. */
+  readonly plain?: readonly Widths[];
 }
 
 function mixerMatrices({ model, tensorParallel }: RooflineOptions): Matrices[] {
@@ -26,6 +35,7 @@ function mixerMatrices({ model, tensorParallel }: RooflineOptions): Matrices[] {
     ...attention.map((layer) => ({
       layers: layer.layers,
       widths: attentionWidths(layer, hiddenSize, tensorParallel),
+      plain: plainAttentionWidths(layer, hiddenSize),
     })),
     ...states.map((layer) => ({ layers: layer.layers, widths: stateWidths(layer, hiddenSize, tensorParallel) })),
   ];
@@ -79,7 +89,10 @@ export function tokenTime(options: RooflineOptions, peaks: DevicePeaks): TokenTi
       const reduceUs = reduces * reduce(tokens * hiddenSize);
       const smallUs = small(tokens);
       let us = 0;
-      for (const { layers, widths } of mixers) us += layers * (sum(mixerLinear, tokens, widths) + smallUs + reduceUs);
+      for (const { layers, widths, plain = [] } of mixers) {
+        us += layers * (sum(mixerLinear, tokens, widths) + smallUs + reduceUs);
+        for (const pair of plain) us += layers * mixerLinear.plainUs(tokens, pair);
+      }
       if (expertLayers > 0) {
         const router = linear.plainUs(tokens, [moe!.experts, hiddenSize]);
         us += expertLayers * (routed(tokens) + sum(linear, tokens, beside) + router);

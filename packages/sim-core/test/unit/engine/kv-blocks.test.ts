@@ -88,6 +88,17 @@ describe("KV blocks of parallel layouts, by hand", () => {
     expect(qwen.kvBytesPerTokenPerGpu).toBe(20_480 + 64_389_120 / 10_000);
     expect(on("Qwen/Qwen3.5-35B-A3B", { sizingContextTokens: 1000 }).numGpuBlocks).toBeLessThan(qwen.numGpuBlocks / 2);
   });
+  it("rows for runs of tokens make a token small, and windows and runs that are no row yet a sequence large", () => {
+    const layout = { tensorParallel: 4, kvFormat: "fp8", blockSizeTokens: 256 } as const;
+    const long = on("deepseek-ai/DeepSeek-V4-Flash", { ...layout, sizingContextTokens: 1 << 20 });
+    // 21 rows of 584 and keys of 132 for 4 tokens, 20 rows for 128; 15,420,416 bytes of a sequence whatever its length.
+    expect(long.kvBytesPerTokenPerGpu).toBe(3850.25 + 15_420_416 / 2 ** 20);
+    expect(long.numGpuBlocks).toBe(
+      Math.floor((usable - long.weightBytesPerGpu) / (256 * (3850.25 + 15_420_416 / 2 ** 20))),
+    );
+    const short = on("deepseek-ai/DeepSeek-V4-Flash", { ...layout, sizingContextTokens: 4096 });
+    expect(long.capacityTokens / short.capacityTokens).toBeCloseTo((3850.25 + 15_420_416 / 4096) / 3864.956, 3);
+  });
   it("an FP8 cache holds twice the tokens, and a drafting layer takes its own", () => {
     const model = "meta-llama/Llama-3.1-8B";
     const fp8 = on(model, { kvFormat: "fp8" });

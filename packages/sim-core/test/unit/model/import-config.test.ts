@@ -137,8 +137,8 @@ describe("keys of config.json", () => {
 
 describe("refusals", () => {
   it("says which layers are missing", () => {
-    expect(() => importHuggingFaceConfig("v4", { model_type: "deepseek_v4" })).toThrow(
-      'v4: model_type "deepseek_v4" is not supported, missing: attention over compressed keys',
+    expect(() => importHuggingFaceConfig("j", { model_type: "jamba" })).toThrow(
+      'j: model_type "jamba" is not supported, missing: Mamba-1 layers',
     );
     const odd = { ...llama, layer_types: ["full_attention", "linear_atention"] };
     expect(() => importHuggingFaceConfig("m", odd)).toThrow(

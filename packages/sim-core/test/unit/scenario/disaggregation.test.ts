@@ -54,6 +54,19 @@ describe("spec.disaggregation", () => {
     });
   });
 
+  it("sends windows too, by their mean in a sequence, in the format that a model's kernels read", () => {
+    const bytes = (model: string) => {
+      const text = scenario()
+        .replace("meta-llama/Llama-3.1-8B", model)
+        .replaceAll("h100-sxm,", "h100-sxm, tensorParallel: 8,");
+      return resolve(text).input.disaggregation?.kvBytesPerToken;
+    };
+    // 18 layers of 2,048 bytes a token, and 18 windows of 128 in 2,048 + 256 tokens.
+    expect(bytes("openai/gpt-oss-120b")).toBe(36_864 * (1 + 128 / 2304));
+    // FP8 unless told: 584 bytes of a row.
+    expect(bytes("deepseek-ai/DeepSeek-V4-Flash")).toBeCloseTo(3850.25 + 15_420_416 / 2304, 6);
+  });
+
   it("is not there for a router of one stage", () => {
     const { input, document } = resolve(scenario(), presetText("least-connections"));
     expect(input.disaggregation).toBeUndefined();
