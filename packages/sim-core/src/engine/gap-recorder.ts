@@ -8,6 +8,9 @@ export class GapRecorder {
   readonly #requests: RequestsInFlight;
   /** Decoding requests that got no token in an earlier step, and none since. */
   #lateSlots: number[] = [];
+  /** Decoding requests that wait for prefill steps to end: those of `sequence` from one's end to the next one's. */
+  #stalls: { count: number; readonly endSequence: number; readonly sinceUs: number }[] = [];
+  #stalled = 0;
 
   constructor(itl: ItlRecorder, requests: RequestsInFlight) {
     this.#itl = itl;
@@ -39,9 +42,26 @@ export class GapRecorder {
     this.#lateSlots.push(slot);
   }
 
+  /** All `decodes` decoding requests, which are those of `sequence` below `endSequence`, get nothing in the step that starts now. */
+  stall(decodes: number, endSequence: number, nowUs: number): void {
+    if (decodes === this.#stalled) return;
+    this.#stalls.push({ count: decodes - this.#stalled, endSequence, sinceUs: nowUs });
+    this.#stalled = decodes;
+  }
+
+  /** Takes a request from those that wait so; since when it did, NaN if it does not. */
+  unstall(slot: number): number {
+    const sequence = this.#requests.sequence[slot]!;
+    const stall = this.#stalls.find(({ endSequence }) => sequence < endSequence);
+    if (stall === undefined) return NaN;
+    stall.count--;
+    this.#stalled--;
+    return stall.sinceUs;
+  }
+
   /** Whether requests wait longer for their next token than a step. */
   get hasLate(): boolean {
-    return this.#lateSlots.length > 0;
+    return this.#lateSlots.length > 0 || this.#stalled > 0;
   }
 
   /**
@@ -51,6 +71,12 @@ export class GapRecorder {
    */
   late(stepUs: number, endUs: number, onlyOfStep: number): void {
     const { state, lastTokenUs, scheduledStep } = this.#requests;
+    for (const { count, sinceUs } of this.#stalls) {
+      this.#itl.add(stepUs, -count);
+      this.#itl.add(endUs - sinceUs, count);
+    }
+    this.#stalls = [];
+    this.#stalled = 0;
     this.#lateSlots = this.#lateSlots.filter((slot) => {
       if (state[slot] !== RequestState.decode || Number.isNaN(lastTokenUs[slot])) return false;
       if (!Number.isNaN(onlyOfStep) && scheduledStep[slot] !== onlyOfStep) return true;
@@ -69,5 +95,6 @@ export class GapRecorder {
   /** The request has gone. */
   forget(slot: number): void {
     this.#lateSlots = this.#lateSlots.filter((other) => other !== slot);
+    this.unstall(slot);
   }
 }

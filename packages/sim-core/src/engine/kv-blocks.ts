@@ -4,13 +4,8 @@ import { formatBytes } from "../kernel/units.ts";
 import type { KvFormat, ModelArchitecture } from "../model/architecture.ts";
 import { meanTokenBytesPerGpu } from "../model/kv-cache-size.ts";
 import { weightBytesByPart } from "../model/parameters.ts";
+import { VLLM_MEMORY } from "./profiles/vllm-settings.ts";
 import { largestStageFraction } from "./step-time/pipeline.ts";
-
-/**
- * Activations and memory outside the tensor allocator that the engine keeps clear on each device: 3.4 GiB. Fitted:
- * 3.15 from 9,271 blocks of Qwen3-32B BF16 on 2 H100 at 0.65, 3.66 from 307,328 tokens of it at 0.90.
- */
-export const DEFAULT_RESERVE_BYTES = Math.round(3.4 * 2 ** 30);
 
 /**
  * Tokens of the sequence by whose mean memory a token counts, where layers keep a window or a state and no workload says
@@ -93,7 +88,7 @@ export function deriveKvBlocks(input: KvBlocksInput): KvBlocks {
     source,
   });
   if (input.numGpuBlocks !== undefined) return result(input.numGpuBlocks, "given");
-  const reserve = input.reserveBytes ?? DEFAULT_RESERVE_BYTES;
+  const reserve = input.reserveBytes ?? VLLM_MEMORY.reserveBytes;
   const usable = memoryBytes(accelerator) * input.gpuMemoryUtilization;
   const blocks = Math.floor((usable - weights - reserve) / blockBytes);
   // The null block holds no tokens, so one block alone can serve nothing.

@@ -1,29 +1,10 @@
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { type Engine, type EngineCounters, type EngineGauges, newCounters } from "./engine-listener.ts";
-import { type PlainHolding, PlainKvCache } from "./plain-kv-cache.ts";
+import { PlainKvCache } from "./plain-kv-cache.ts";
+import { byPriority, numTokens, type PlainRequest } from "./plain-request.ts";
+import { PlainSglang } from "./plain-sglang.ts";
 import type { EngineParts } from "./replica.ts";
 import { StretchClock } from "./stretch-clock.ts";
-
-/** A request as the plain engine sees it. */
-interface PlainRequest {
-  readonly slot: number;
-  readonly row: number;
-  readonly readyUs: number;
-  readonly priority: number;
-  readonly holding: PlainHolding;
-  readonly promptTokens: number;
-  readonly outputTokens: number;
-  computedTokens: number;
-  generatedTokens: number;
-  lastTokenUs: number;
-  /** Its prefill is done; a preemption ends that. */
-  decoding: boolean;
-  /** Waiting with its blocks, which were filled from elsewhere. */
-  loaded: boolean;
-  preempted: boolean;
-  /** Loaded up to its last token, which it computes in this step. */
-  single: boolean;
-}
 
 /**
  * The reference for `Replica`: vLLM V1's scheduler written out one step and one request at a time, in vLLM's order of
@@ -42,7 +23,7 @@ export class PlainReplica implements Engine {
   readonly #loading = new Map<number, PlainRequest>();
   readonly #held = new Map<number, PlainRequest>();
   /** Tokens that each request computes in the step in progress. */
-  #scheduled = new Map<PlainRequest, number>();
+  readonly #scheduled = new Map<PlainRequest, number>();
   /** The running set for which the clock is anchored, and the steps since. */
   #anchored: readonly PlainRequest[] | null = null;
   #clockStep = 0;
@@ -56,6 +37,8 @@ export class PlainReplica implements Engine {
   #aborts: number[] = [];
   /** Segment → the request that is generating it. */
   readonly #growing = new Map<number, PlainRequest>();
+  /** Null: the rules are vLLM's. */
+  readonly #sglang: PlainSglang | null;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -70,6 +53,22 @@ export class PlainReplica implements Engine {
     );
     this.#gauges = { running: 0, waiting: 0, freeBlocks: this.#cache.freeBlocks };
     this.counters = newCounters(this.#cache.freeBlocks);
+    this.#sglang = profile.scheduler === "sglang" ? this.#newSglang() : null;
+  }
+
+  #newSglang(): PlainSglang {
+    const replica = this;
+    return new PlainSglang({
+      ...{ parts: this.#parts, cache: this.#cache, counters: this.counters, loading: this.#loading },
+      scheduled: this.#scheduled,
+      get waiting() {
+        return replica.#waiting;
+      },
+      get running() {
+        return replica.#running;
+      },
+      admitLoaded: (request, budget) => this.#admitLoaded(request, budget),
+    });
   }
 
   get blockSizeTokens(): number {
@@ -179,6 +178,7 @@ export class PlainReplica implements Engine {
         this.#anchored = null;
         this.#cache.reveal(request.holding, request.row);
         this.#stopGrowing(request);
+        this.#sglang?.left(request);
       }
       this.#cache.release(request.holding);
       this.#running = this.#running.filter((other) => other !== request);
@@ -210,16 +210,14 @@ export class PlainReplica implements Engine {
     if (this.#running.length === 0 && (this.#waiting.length === 0 || this.#waiting[0]!.readyUs > nowUs)) {
       this.#busy = false;
       if (someLeft) this.#showIdle(nowUs);
+      this.#sglang?.idle();
       this.nextKey = this.#waiting.length === 0 ? Infinity : eventKey(this.#waiting[0]!.readyUs, Phase.stepStart);
       return;
     }
     this.#busy = true;
     this.#stepStartUs = nowUs;
     this.#cache.blocksAtUs = nowUs;
-    let budget = profile.maxNumBatchedTokens;
-    const { preempted, left } = this.#scheduleRunning(budget, nowUs);
-    budget = left;
-    if (!preempted) this.#scheduleWaiting(budget, nowUs);
+    const preempted = this.#sglang === null ? this.#schedule(nowUs) : this.#sglang.schedule(nowUs);
     this.#waitingAtSchedule = this.#waiting.filter((request) => request.readyUs <= nowUs).length + this.#loading.size;
     this.counters.peakRunning = Math.max(this.counters.peakRunning, this.#running.length);
     this.counters.leastFreeBlocks = Math.min(this.counters.leastFreeBlocks, this.#cache.freeBlocks);
@@ -268,12 +266,20 @@ export class PlainReplica implements Engine {
   /** Nothing runs and nobody could be admitted: all wait for loads to end or held blocks to be free. */
   #settle(nowUs: number): void {
     this.#busy = false;
+    this.#sglang?.idle();
     const head = this.#waiting[0];
     this.nextKey = head !== undefined && head.readyUs > nowUs ? eventKey(head.readyUs, Phase.stepStart) : Infinity;
     if (this.#settled !== null && this.#settled.sinceUs < nowUs) this.#gauges = this.#settled.gauges;
     const gauges = { running: 0, waiting: this.#waitingAtSchedule, freeBlocks: this.#cache.freeBlocks };
     this.#settled = { sinceUs: nowUs, gauges };
     this.#parts.log.publish(nowUs);
+  }
+
+  /** Whether it preempted, and so admitted nobody. */
+  #schedule(nowUs: number): boolean {
+    const { preempted, left } = this.#scheduleRunning(this.#parts.profile.maxNumBatchedTokens, nowUs);
+    if (!preempted) this.#scheduleWaiting(left, nowUs);
+    return preempted;
   }
 
   #scheduleRunning(budget: number, nowUs: number): { preempted: boolean; left: number } {
@@ -422,7 +428,7 @@ export class PlainReplica implements Engine {
     const blocks = (upTo: number): number => Math.ceil(upTo / profile.blockSizeTokens);
     this.#cache.giveBack(holding, blocks(total) - blocks(computedTokens + tokens));
     holding.tokens = computedTokens + tokens;
-    if (this.#parts.streams.hasSegments) this.#cache.reveal(holding, request.row);
+    if (this.#parts.streams.hasSegments && this.#sglang === null) this.#cache.reveal(holding, request.row);
     this.#scheduled.set(request, tokens);
     listener.scheduled(request.slot, computedTokens);
     return tokens;
@@ -446,6 +452,7 @@ export class PlainReplica implements Engine {
   #startGrowing(request: PlainRequest): void {
     const { streams } = this.#parts;
     const segment = streams.outputSegment(request.row);
+    if (this.#sglang !== null) return;
     if (streams.outputIsShared(request.row) && !this.#growing.has(segment)) this.#growing.set(segment, request);
   }
 
@@ -473,6 +480,8 @@ export class PlainReplica implements Engine {
       const decode = request.decoding;
       request.single = false;
       request.computedTokens += tokens;
+      // vLLM's are findable as soon as they are scheduled.
+      if (this.#sglang !== null && !decode && streams.hasSegments) this.#cache.reveal(request.holding, request.row);
       if (request.computedTokens < numTokens(request)) continue;
       request.generatedTokens++;
       this.counters.decodeTokens++;
@@ -481,8 +490,8 @@ export class PlainReplica implements Engine {
         itl.add(nowUs - request.lastTokenUs, 1);
         request.lastTokenUs = NaN;
       } else if (decode) itl.add(gapUs, 1);
-      request.decoding = true;
       if (request.generatedTokens < request.outputTokens) {
+        request.decoding = true;
         if (!decode) this.#startGrowing(request);
         continue;
       }
@@ -491,6 +500,7 @@ export class PlainReplica implements Engine {
     for (const request of ended) {
       this.#aborts = this.#aborts.filter((slot) => slot !== request.slot);
       this.#stopGrowing(request);
+      this.#sglang?.left(request);
       this.#running.splice(this.#running.indexOf(request), 1);
       if (streams.outputIsShared(request.row)) this.#cache.reveal(request.holding, request.row);
       if (this.#parts.connector?.holdsBlocks(request.slot)) this.#held.set(request.slot, request);
@@ -516,8 +526,3 @@ export class PlainReplica implements Engine {
     // Every step is an event of its own here: nothing is ever behind.
   }
 }
-
-const numTokens = (request: PlainRequest): number => request.promptTokens + request.generatedTokens;
-
-const byPriority = (a: PlainRequest, b: PlainRequest): number =>
-  a.priority - b.priority || a.readyUs - b.readyUs || a.row - b.row;

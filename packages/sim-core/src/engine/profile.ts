@@ -20,6 +20,10 @@ export interface EngineProfile {
    */
   readonly guaranteedNoEvict?: boolean;
   readonly schedulingPolicy: "fcfs" | "priority";
+  /** Whose rules fill a step; absent: vLLM's. */
+  readonly scheduler?: "sglang";
+  /** SGLang's `--schedule-conservativeness`; absent: 1. */
+  readonly scheduleConservativeness?: number;
   readonly maxModelLenTokens: number;
   /** API server's time before the request reaches the scheduler. */
   readonly requestOverheadUs: number;

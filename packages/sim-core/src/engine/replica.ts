@@ -18,6 +18,8 @@ import { LoadedSingles } from "./loaded-singles.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
 import { RequestList, RequestState, type RequestsInFlight } from "./requests-in-flight.ts";
+import type { RulesHost, SchedulingRules } from "./scheduling-rules.ts";
+import { SglangRules } from "./sglang-rules.ts";
 import { ShownGauges } from "./shown-gauges.ts";
 import { StepChunks } from "./step-chunks.ts";
 import type { StepTimeModel } from "./step-time-model.ts";
@@ -100,6 +102,8 @@ export class Replica implements Engine {
   readonly #singles: LoadedSingles;
   readonly #finishing: FinishingRequests;
   readonly #fullBlocksOf: (slot: number) => number;
+  /** Null: vLLM's, which are here. */
+  readonly #rules: SchedulingRules | null;
   /** Requests can starve or outgrow the simple order of a step: walk the running list each time. */
   readonly #alwaysWalk: boolean;
 
@@ -170,6 +174,31 @@ export class Replica implements Engine {
     this.#fullBlocksOf = (slot) =>
       Math.floor((requests.computedTokens[slot]! + this.#batch.steps) / profile.blockSizeTokens);
     this.counters = newCounters(this.#cache.freeBlocks);
+    this.#rules = profile.scheduler === "sglang" ? new SglangRules(this.#rulesHost(), profile) : null;
+  }
+
+  #rulesHost(): RulesHost {
+    const replica = this;
+    return {
+      ...{ requests: this.#requests, waiting: this.#waiting, running: this.#running, batch: this.#batch },
+      ...{ cache: this.#cache, chunks: this.#chunks, gaps: this.#gaps },
+      get partial() {
+        return replica.#partial;
+      },
+      get nextSequence() {
+        return replica.#sequence;
+      },
+      get nowUs() {
+        return replica.#nowUs;
+      },
+      match: (slot) => this.#match(slot),
+      startLoad: (slot) => this.#startLoadIfAny(slot),
+      admit: (slot, tokens) => this.#admitMatched(slot, tokens),
+      admitLoaded: (slot, budget) => this.#admitLoaded(slot, budget),
+      continuePrefill: (slot, tokens) => this.#continuePrefill(slot, tokens),
+      decodeAll: (blocks) => this.#advance(1, blocks),
+      retract: (slot) => this.#retract(slot),
+    };
   }
 
   get blockSizeTokens(): number {
@@ -196,10 +225,15 @@ export class Replica implements Engine {
     if (this.#mode === Mode.idle) {
       const key = eventKey(readyUs, Phase.stepStart);
       if (this.#aborts.length === 0 || key < this.nextKey) this.nextKey = key;
-    } else if (this.#mode === Mode.stretch && this.#running.length < this.#maxNumSeqs) {
+    } else if (this.#mode === Mode.stretch && this.#hasPlace()) {
       // It may be admitted when the step in progress ends.
       this.#cutStretch(readyUs);
     }
+  }
+
+  /** Whether the head of the queue is asked at the start of the next step. */
+  #hasPlace(): boolean {
+    return this.#rules === null ? this.#running.length < this.#maxNumSeqs : this.#rules.canAdmit();
   }
 
   /** The stretch ends with the step that is in progress at a time. */
@@ -333,6 +367,7 @@ export class Replica implements Engine {
     for (let index = 0; index < chunks.count; index++) {
       if (singles < this.#singles.count) singles = this.#completeSingles(index, singles);
       const slot = chunks.slotAt(index);
+      if (this.#rules !== null) this.#makeFindable(slot);
       if (this.#requests.computedTokens[slot] === this.#requests.numTokens[slot]) this.#completePrefill(slot);
     }
     if (singles < this.#singles.count) this.#completeSingles(chunks.count, singles);
@@ -368,7 +403,11 @@ export class Replica implements Engine {
   /** Ends the prefill of loaded requests that were admitted before chunk `chunk`, from the `from`-th on. */
   #completeSingles(chunk: number, from: number): number {
     const end = this.#singles.endOfBefore(chunk, from);
-    for (let at = from; at < end; at++) this.#completePrefill(this.#singles.slotAt(at));
+    for (let at = from; at < end; at++) {
+      const slot = this.#singles.slotAt(at);
+      if (this.#rules !== null) this.#makeFindable(slot);
+      this.#completePrefill(slot);
+    }
     return end;
   }
 
@@ -387,12 +426,14 @@ export class Replica implements Engine {
     }
     this.#batch.add(slot, left);
     const row = requests.row[slot]!;
-    if (this.#streams.outputIsShared(row)) this.#cache.startGrowing(slot, this.#streams.outputSegment(row));
+    if (this.#rules === null && this.#streams.outputIsShared(row))
+      this.#cache.startGrowing(slot, this.#streams.outputSegment(row));
   }
 
   #finish(slot: number): void {
     const requests = this.#requests;
     if (this.#aborts.length > 0) this.#aborts = this.#aborts.filter((other) => other !== slot);
+    if (this.#rules !== null) this.#rules.left(slot);
     const shared = this.#streams.outputIsShared(requests.row[slot]!);
     let computed = requests.numTokens[slot]!;
     if (requests.state[slot] === RequestState.decode) computed = this.#batch.remove(slot);
@@ -422,6 +463,7 @@ export class Replica implements Engine {
       (this.#waiting.length === 0 || this.#requests.readyUs[this.#waiting.first]! > this.#nowUs)
     ) {
       if (someLeft) this.#showIdle();
+      if (this.#rules !== null) this.#rules.idle();
       this.#mode = Mode.idle;
       this.nextKey =
         this.#waiting.length === 0 ? Infinity : eventKey(this.#requests.readyUs[this.#waiting.first]!, Phase.stepStart);
@@ -432,7 +474,8 @@ export class Replica implements Engine {
     this.#preempted = false;
     this.#headGrower = NONE;
     if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
-    if (this.#alwaysWalk || !this.#scheduleSimply()) this.#scheduleWalking();
+    if (this.#rules !== null) this.#scheduleByRules(this.#rules);
+    else if (this.#alwaysWalk || !this.#scheduleSimply()) this.#scheduleWalking();
     this.#waitingAtSchedule = this.#waiting.seenAt(this.#nowUs);
     const { length } = this.#running;
     const counters = this.counters;
@@ -441,6 +484,11 @@ export class Replica implements Engine {
     if (this.#chunks.count === 0 && this.#stepDecodes === length && length > 0) this.#startStretch();
     else if (length > 0) this.#startStep();
     else this.#settle();
+  }
+
+  #scheduleByRules(rules: SchedulingRules): void {
+    this.#stepDecodes = rules.schedule();
+    this.#preempted = rules.emptied;
   }
 
   /** Lets the aborted requests leave, but for those being loaded; whether there was one. */
@@ -457,6 +505,7 @@ export class Replica implements Engine {
     const requests = this.#requests;
     const state = requests.state[slot]!;
     if (state === RequestState.decode || state === RequestState.prefill) {
+      if (this.#rules !== null) this.#rules.left(slot);
       this.#leaveRunning(slot);
     } else {
       this.#waiting.remove(slot);
@@ -497,6 +546,7 @@ export class Replica implements Engine {
       this.#start();
       return;
     }
+    if (this.#rules !== null) this.#rules.idle();
     this.#mode = Mode.idle;
     const head = this.#waiting.first;
     const later = head !== NONE && this.#requests.readyUs[head]! > this.#nowUs;
@@ -563,11 +613,15 @@ export class Replica implements Engine {
 
   /** Gives a running request's prefill `tokens` more tokens; their blocks are taken. */
   #addChunk(slot: number, tokens: number): void {
-    const computed = this.#chunks.add(slot, tokens);
+    this.#chunks.add(slot, tokens);
     this.counters.prefillTokens += tokens;
-    if (this.#streams.hasSegments) {
-      this.#cache.extend(slot, Math.floor(computed / this.#blockSizeTokens));
-    }
+    if (this.#rules === null) this.#makeFindable(slot);
+  }
+
+  /** What a prefilling request has computed: vLLM's are findable as soon as they are scheduled, SGLang's when they are there. */
+  #makeFindable(slot: number): void {
+    if (!this.#streams.hasSegments) return;
+    this.#cache.extend(slot, Math.floor(this.#requests.computedTokens[slot]! / this.#blockSizeTokens));
   }
 
   /** Gives a loaded request the last token of its prompt to compute: a decode as far as the batch is concerned. */
@@ -577,7 +631,7 @@ export class Replica implements Engine {
     this.#singles.add(slot, numTokens, this.#chunks.count);
     requests.computedTokens[slot] = numTokens;
     this.counters.prefillTokens++;
-    if (this.#streams.hasSegments) this.#cache.extend(slot, Math.floor(numTokens / this.#blockSizeTokens));
+    if (this.#rules === null) this.#makeFindable(slot);
   }
 
   /**
@@ -649,8 +703,7 @@ export class Replica implements Engine {
         continue;
       }
       const numTokens = requests.numTokens[slot]!;
-      // The last token must be computed for something to be sampled, so a hit never covers it.
-      cache.match(slot, Math.floor((numTokens - 1) / blockSizeTokens), this.#fullBlocksOf);
+      this.#match(slot);
       if (connector !== null && requests.state[slot] !== RequestState.preempted) {
         const head = this.#startLoad(connector, slot);
         if (head === Head.gone) continue;
@@ -670,15 +723,41 @@ export class Replica implements Engine {
       const blocks = Math.ceil((hitTokens + tokens) / blockSizeTokens) - cache.hitBlocks;
       if (blocks > availableBlocks) break;
       if (this.#profile.guaranteedNoEvict && this.#promisedBlocks(slot) - cache.hitBlocks > availableBlocks) break;
-      this.#waiting.remove(slot);
-      if (cache.hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
-      cache.take(blocks);
-      this.#enterRunning(slot, hitTokens);
-      this.#addChunk(slot, tokens);
+      this.#admitMatched(slot, tokens);
       budget -= tokens;
       cache.growerAhead = NONE;
     }
     this.#headGrower = cache.growerAhead;
+  }
+
+  #match(slot: number): void {
+    // The last token must be computed for something to be sampled, so a hit never covers it.
+    const mostBlocks = Math.floor((this.#requests.numTokens[slot]! - 1) / this.#blockSizeTokens);
+    this.#cache.match(slot, mostBlocks, this.#fullBlocksOf);
+  }
+
+  /** Admits a waiting request, whose match is at hand, to compute `tokens`. */
+  #admitMatched(slot: number, tokens: number): void {
+    const cache = this.#cache;
+    const { hitBlocks } = cache;
+    const hitTokens = hitBlocks * this.#blockSizeTokens;
+    this.#waiting.remove(slot);
+    if (hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
+    cache.take(Math.ceil((hitTokens + tokens) / this.#blockSizeTokens) - hitBlocks);
+    this.#enterRunning(slot, hitTokens);
+    this.#addChunk(slot, tokens);
+  }
+
+  #startLoadIfAny(slot: number): "own" | "gone" | "blocked" {
+    if (this.#connector === null || this.#requests.state[slot] === RequestState.preempted) return "own";
+    const head = this.#startLoad(this.#connector, slot);
+    return head === Head.own ? "own" : head === Head.gone ? "gone" : "blocked";
+  }
+
+  #continuePrefill(slot: number, tokens: number): void {
+    const computed = this.#requests.computedTokens[slot]!;
+    this.#cache.take(this.#blocksBetween(computed, computed + tokens));
+    this.#addChunk(slot, tokens);
   }
 
   /** Blocks that all running requests will yet take to their ends, and all those of one that waits. */
@@ -770,28 +849,49 @@ export class Replica implements Engine {
   /** @param givenTokens what it had been given in this step: its blocks are taken already */
   #preempt(slot: number, givenTokens: number): void {
     const requests = this.#requests;
-    let computed = requests.computedTokens[slot]!;
-    if (requests.state[slot] === RequestState.decode) {
-      const generated = requests.outputTokens[slot]! - (requests.finishStep[slot]! - this.#batch.steps);
-      requests.generatedTokens[slot] = generated;
-      requests.numTokens[slot] = requests.promptTokens[slot]! + generated;
-      computed = this.#batch.remove(slot);
-      // Its entry in the finish queue goes when the queue is made anew, at the end of this walk.
-    } else {
-      if (this.#partial === slot) this.#partial = NONE;
-    }
+    const isDecode = requests.state[slot] === RequestState.decode;
+    // Its entry in the finish queue goes when the queue is made anew, at the end of this walk.
+    const computed = isDecode ? this.#stopDecoding(slot) : requests.computedTokens[slot]!;
+    if (this.#partial === slot) this.#partial = NONE;
     if (requests.generatedTokens[slot]! > 0 && Number.isNaN(requests.lastTokenUs[slot])) {
       requests.lastTokenUs[slot] = this.#nowUs;
     }
     // The tokens of a prefill chunk are counted as computed when they are given; a decode's token is not.
-    const given = requests.state[slot] === RequestState.decode ? givenTokens : 0;
-    this.#cache.release(slot, computed + given, true);
+    this.#cache.release(slot, computed + (isDecode ? givenTokens : 0), true);
+    this.#waitAgain(slot);
+    this.#waiting.addPreempted(slot);
+    this.#listener.preempted(slot);
+  }
+
+  /** Takes a request from the decoding ones, with what it generated in its prompt; the tokens that it has computed. */
+  #stopDecoding(slot: number): number {
+    const requests = this.#requests;
+    const generated = requests.outputTokens[slot]! - (requests.finishStep[slot]! - this.#batch.steps);
+    requests.generatedTokens[slot] = generated;
+    requests.numTokens[slot] = requests.promptTokens[slot]! + generated;
+    return this.#batch.remove(slot);
+  }
+
+  #waitAgain(slot: number): void {
+    const requests = this.#requests;
     requests.computedTokens[slot] = 0;
     requests.state[slot] = RequestState.preempted;
     this.#running.remove(slot);
-    this.#waiting.addPreempted(slot);
     this.#setChanged = true;
     this.counters.preemptions++;
+  }
+
+  /** A decoding request goes to the end of the queue, and nothing that it generated is kept. */
+  #retract(slot: number): void {
+    const requests = this.#requests;
+    const computed = this.#stopDecoding(slot);
+    this.#batch.finishes.remove(slot);
+    const stalledUs = this.#gaps.unstall(slot);
+    requests.lastTokenUs[slot] = Number.isNaN(stalledUs) ? this.#nowUs : stalledUs;
+    this.#cache.release(slot, computed, false);
+    this.#waitAgain(slot);
+    requests.readyUs[slot] = this.#nowUs;
+    this.#waiting.addRetracted(slot);
     this.#listener.preempted(slot);
   }
 
@@ -846,11 +946,11 @@ export class Replica implements Engine {
     );
     let last = applied + ahead;
     const head = this.#waiting.first;
-    if (head !== NONE && this.#running.length < this.#maxNumSeqs) {
+    if (head !== NONE && this.#hasPlace()) {
       // Who was not admitted for want of blocks waits for the next finish: blocks only get fewer until then.
       const readyUs = this.#requests.readyUs[head]!;
       if (readyUs > this.#nowUs) last = Math.min(last, this.#clock.firstEndingFrom(readyUs, applied));
-      else if (this.#preempted) last = applied;
+      else if (this.#preempted || this.#rules !== null) last = applied;
       // Each block that fills is one less for it to find room for.
       else if (this.#headGrower !== NONE) last = Math.min(last, applied + this.#stepsToFullBlock(this.#headGrower) - 1);
     }
@@ -874,12 +974,13 @@ export class Replica implements Engine {
     const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes + this.#singles.count, context, this.#chunks);
     const endUs = this.#nowUs + Math.max(1, Math.round(stepUs));
     this.nextKey = eventKey(endUs, Phase.stepEnd);
-    if (this.#gaps.hasLate) {
+    if (this.#stepDecodes > 0 && this.#gaps.hasLate) {
       this.#gaps.late(endUs - this.#nowUs, endUs, this.#stepDecodes < this.#batch.size ? this.counters.steps : NaN);
     }
   }
 
   #scheduledContextTokens(): number {
+    if (this.#stepDecodes === 0) return 0;
     const requests = this.#requests;
     let tokens = 0;
     for (let slot = this.#running.first; slot !== NONE; slot = requests.next[slot]!) {

@@ -56,6 +56,19 @@ export class WaitingQueue {
     else this.add(slot);
   }
 
+  /** Behind all that came before its `readyUs`, which is now. */
+  addRetracted(slot: number): void {
+    if (!this.#fcfs) {
+      this.add(slot);
+      return;
+    }
+    const { readyUs, previous } = this.#requests;
+    let at = this.#list.last;
+    while (at !== this.#loadedTail && readyUs[at]! > readyUs[slot]!) at = previous[at]!;
+    if (at === NONE) this.#list.prepend(slot);
+    else this.#list.insertAfter(at, slot);
+  }
+
   /** The request leaves the list, as its blocks are being loaded from now on. */
   startLoading(slot: number): void {
     this.#list.remove(slot);

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { ENGINE_VERSIONS } from "../engine/profiles.ts";
 import { bytesSchema, durationUsSchema } from "../kernel/unit-schemas.ts";
 import { speculativeSchema } from "./speculative-schema.ts";
 
@@ -7,7 +8,12 @@ const fromProfile = (description: string) => ({ description: `${description}; de
 /** Settings of the engine, vLLM's own names; what is left out comes from the profile. */
 export const engineSchema = z
   .strictObject({
-    profile: z.string().default("vllm-0.19").meta({ description: "Engine and version whose rules and defaults hold" }),
+    profile: z
+      .string()
+      .default(ENGINE_VERSIONS[0]!.name)
+      .meta({
+        description: `Engine and version whose rules and defaults hold. ${ENGINE_VERSIONS.map(({ name, summary }) => `${name}: ${summary}`).join(". ")}`,
+      }),
     maxNumSeqs: z.int().min(1).optional().meta(fromProfile("Most sequences in a step")),
     maxNumBatchedTokens: z.int().min(1).optional().meta(fromProfile("Token budget of a step")),
     longPrefillTokenThreshold: z
@@ -25,6 +31,10 @@ export const engineSchema = z
     guaranteedNoEvict: z.boolean().optional().meta({
       description:
         "Admit a request only when blocks for it and all running ones to their ends are free; default: false",
+    }),
+    scheduleConservativeness: z.number().min(0).optional().meta({
+      description:
+        "SGLang: factor on the share of output tokens for which memory is kept free at admission; default: 1",
     }),
     schedulingPolicy: z.enum(["fcfs", "priority"]).optional().meta(fromProfile("Order of the waiting requests")),
     maxModelLen: z.int().min(1).optional().meta({ description: "Longest prompt + output; default: the model's" }),

@@ -1,7 +1,8 @@
-import { DEFAULT_RESERVE_BYTES, deriveKvBlocks } from "../engine/kv-blocks.ts";
+import { deriveKvBlocks } from "../engine/kv-blocks.ts";
 import type { EngineProfile } from "../engine/profile.ts";
-import { DEFAULT_GPU_MEMORY_UTILIZATION, engineProfile } from "../engine/profiles.ts";
+import { engineMemory, engineProfile } from "../engine/profiles.ts";
 import { draftModel } from "../engine/step-time/speculative.ts";
+import { ScenarioError } from "../errors.ts";
 import type { Accelerator } from "../hardware/accelerator.ts";
 import { acceleratorNamed } from "../hardware/catalogue.ts";
 import type { ReplicaHardware } from "../metrics/scope.ts";
@@ -49,9 +50,11 @@ export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSe
     ...(model.states.length > 0 ? { enablePrefixCaching: false } : {}),
     ...profileOverrides(engine),
   });
+  requireKnownRules(profile, engine);
+  const kept = engineMemory(engine.profile, accelerator);
   const memory = {
-    gpuMemoryUtilization: engine.gpuMemoryUtilization ?? DEFAULT_GPU_MEMORY_UTILIZATION,
-    reserveBytes: engine.reserve ?? DEFAULT_RESERVE_BYTES,
+    gpuMemoryUtilization: engine.gpuMemoryUtilization ?? kept.gpuMemoryUtilization,
+    reserveBytes: engine.reserve ?? kept.reserveBytes,
     ...(hasUnlikeCaches(model) ? { sizingContextTokens: engine.sizingContextTokens ?? meanSequenceTokens } : {}),
   };
   const { numGpuBlocks } = deriveKvBlocks({
@@ -77,6 +80,26 @@ export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSe
     quantization: model.weightFormat,
     kvCacheDtype,
   };
+}
+
+/** @throws ScenarioError for a setting that the profile's scheduler does not have, or that it refuses */
+function requireKnownRules(profile: EngineProfile, engine: ScenarioEngine): void {
+  const { name, scheduler, blockSizeTokens, maxNumBatchedTokens } = profile;
+  const isSglang = scheduler === "sglang";
+  // A resolved scenario has vLLM's settings written out, as off.
+  const foreign = isSglang
+    ? (["longPrefillTokenThreshold", "schedulerReserveFullIsl", "guaranteedNoEvict"] as const).find(
+        (key) => engine[key],
+      )
+    : engine.scheduleConservativeness === undefined
+      ? undefined
+      : "scheduleConservativeness";
+  if (foreign !== undefined) throw new ScenarioError(`engine.${foreign}: ${name} has no such setting`);
+  if (isSglang && profile.enableChunkedPrefill && maxNumBatchedTokens % blockSizeTokens !== 0) {
+    throw new ScenarioError(
+      `engine.maxNumBatchedTokens: ${name} splits prompts at whole blocks of ${blockSizeTokens} tokens, found ${maxNumBatchedTokens}`,
+    );
+  }
 }
 
 function drafterOf({ speculative }: ScenarioEngine, model: ModelArchitecture): { drafter?: ModelArchitecture } {
@@ -106,6 +129,7 @@ function profileOverrides(engine: ScenarioEngine): Partial<Omit<EngineProfile, "
     schedulerReserveFullIsl: engine.schedulerReserveFullIsl,
     guaranteedNoEvict: engine.guaranteedNoEvict,
     schedulingPolicy: engine.schedulingPolicy,
+    scheduleConservativeness: engine.scheduleConservativeness,
     requestOverheadUs: engine.requestOverhead,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

@@ -144,7 +144,7 @@ function resolvedDocument(
   const resolved = document.spec.pools.map((pool, index) => {
     const { accelerator, profile, reserveBytes, gpuMemoryUtilization, numGpuBlocks, pricePerHourUsd } = pools[index]!;
     const { layout, quantization, kvCacheDtype, sizingContextTokens } = pools[index]!;
-    const { name: _name, maxModelLenTokens, requestOverheadUs, ...limits } = profile;
+    const { name: _name, scheduler: _scheduler, maxModelLenTokens, requestOverheadUs, ...limits } = profile;
     const { profile: profileName, speculative } = scenario.spec.pools[index]!.engine;
     return {
       ...pool,

@@ -40,6 +40,8 @@ const scenario = fc.record({
   enablePrefixCaching: fc.boolean(),
   schedulerReserveFullIsl: fc.boolean(),
   guaranteedNoEvict: fc.constantFrom(false, false, true),
+  scheduler: fc.constantFrom(undefined, "sglang" as const),
+  scheduleConservativeness: fc.constantFrom(0, 0.3, 1, 2),
   schedulingPolicy: fc.constantFrom("fcfs" as const, "fcfs" as const, "priority" as const),
   requestOverheadUs: fc.constantFrom(0, 0, 1234),
   baseUs: fc.double({ min: 20, max: 3000, noNaN: true }),
@@ -64,10 +66,21 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
   const most = Math.max(
     ...given.workload.promptTokens.map((tokens, row) => tokens + given.workload.outputTokens[row]!),
   );
+  const { scheduler, ...settings } = given;
+  const size = given.blockSizeTokens;
   const drive = {
     workload: given.workload,
-    // Whole prompts only where each fits in a step.
-    profile: profile({ ...given, enableChunkedPrefill: given.chunked || given.maxNumBatchedTokens < most }),
+    profile: profile({
+      ...settings,
+      // Whole prompts only where each fits in a step.
+      enableChunkedPrefill: given.chunked || given.maxNumBatchedTokens < most,
+      // SGLang's chunks are whole pages.
+      ...(scheduler && {
+        scheduler,
+        maxNumBatchedTokens: Math.ceil(given.maxNumBatchedTokens / size) * size,
+        longPrefillTokenThreshold: 0,
+      }),
+    }),
     stepTime: bentStepTime(given.baseUs, given.perSeqUs, given.perTokenUs),
     numGpuBlocks: Math.ceil(most / given.blockSizeTokens) + 1 + Math.floor(given.blocks / given.blockSizeTokens),
     looks: Array.from({ length: 60 }, (_, at) => at * given.lookEveryUs),
@@ -89,7 +102,8 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
     engine.gaugesAt(1e15, gauges);
     expect(gauges).toEqual({ running: 0, waiting: 0, freeBlocks: engine.totalBlocks });
   }
-  if (given.guaranteedNoEvict && given.elsewhere === undefined) expect(fast.counters.preemptions).toBe(0);
+  if (given.guaranteedNoEvict && scheduler === undefined && given.elsewhere === undefined)
+    expect(fast.counters.preemptions).toBe(0);
   // Each request ends once, one way or the other.
   const ends = fast.timeline.filter(([what]) => what === "finished" || what === "aborted").map(([, row]) => row);
   expect(ends.sort((a, b) => a - b)).toEqual([...given.workload.promptTokens.keys()]);

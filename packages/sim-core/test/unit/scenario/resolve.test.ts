@@ -46,6 +46,26 @@ test("derives what hardware and profile decide, and keeps what is given", () => 
   expect(hardware[0]).toMatchObject({ accelerator: "2 × h100-sxm", pricePerHourUsd: 4, peakWatts: 1400 });
 });
 
+test.each(["sglang-0.5", "trtllm-1.0"])("a pool of %s resolves to itself", (name) => {
+  const resolved = resolve(`spec.pools[0].engine.profile=${name}`);
+  const again = loadScenario(JSON.stringify(resolved.document()), { file: "again.yaml" });
+  expect(again.scenario.spec.pools[0]!.engine.profile).toBe(name);
+  const router = loadEndpointPickerConfig(presetText("round-robin") ?? "", { file: "preset" });
+  const workload = generateWorkload(again.scenario)!;
+  const second = resolveScenario(again, { workload, model: modelNamed(again.scenario.spec.model), router });
+  expect(second.input.pools[0]!.profile).toEqual(resolved.input.pools[0]!.profile);
+  expect(second.input.pools[0]!.numGpuBlocks).toBe(resolved.input.pools[0]!.numGpuBlocks);
+});
+
+test.each([
+  ["sglang-0.5", "guaranteedNoEvict=true", "engine.guaranteedNoEvict: sglang-0.5 has no such setting"],
+  ["vllm-0.19", "scheduleConservativeness=1", "engine.scheduleConservativeness: vllm-0.19 has no such setting"],
+  ["sglang-0.5", "blockSizeTokens=100", "splits prompts at whole blocks of 100 tokens, found 8192"],
+  ["sglang-0.6", "blockSizeTokens=1", 'unknown engine profile "sglang-0.6" (did you mean "sglang-0.5"?)'],
+])("a pool of %s refuses %s", (name, setting, error) => {
+  expect(() => resolve(`spec.pools[0].engine.profile=${name}`, `spec.pools[0].engine.${setting}`)).toThrow(error);
+});
+
 test("every derived value stands in the document, which resolves to itself", () => {
   const document = resolve().document();
   expect(document).toMatchObject({
