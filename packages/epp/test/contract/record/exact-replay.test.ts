@@ -1,15 +1,9 @@
-import { rmSync } from "node:fs";
 import { builtPlugins, presetNames, presetText } from "@windtunnel/router-policies";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { replayRecording } from "../../../src/record/replay.ts";
 import { HEAD, RecordedRouter, recordingFolder, Traffic } from "../../unit/record/traffic.ts";
 
 const STEPS = 1_500;
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
 
 const withPicker = (picker: string): string => `${HEAD}plugins:
 - type: queue-scorer
@@ -52,7 +46,6 @@ const bySource = (source: object) => ({ strategy: "session_id", sessionIdConfig:
 
 async function replayed(text: string, seed: string) {
   const folder = recordingFolder();
-  folders.push(folder);
   const recorded = new RecordedRouter(text, folder, { seed });
   const traffic = new Traffic(recorded, seed);
   traffic.run(STEPS);

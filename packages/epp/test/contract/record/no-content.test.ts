@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { loadEndpointPickerConfig, presetText } from "@windtunnel/router-policies";
 import { Registry } from "prom-client";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Director } from "../../../src/exchange/director.ts";
 import { RequestHeaders } from "../../../src/exchange/request-headers.ts";
 import { randomStream } from "../../../src/host/random-streams.ts";
@@ -14,11 +14,6 @@ import { tokenizerFor } from "../../../src/tokens/tokenizer.ts";
 import { endpointFacts, RecordedRouter, recordingFolder, silentLog } from "../../unit/record/traffic.ts";
 
 const MARK = "XYZZYMARK";
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
 
 const bodies = [
   {
@@ -41,7 +36,6 @@ test.each(["optimized-baseline", "random"])(
   "requests through %s leave none of their content behind",
   async (preset) => {
     const folder = recordingFolder();
-    folders.push(folder);
     const text = presetText(preset)!;
     const config = loadEndpointPickerConfig(text, { file: "live.yaml" });
     const shadow = new ShadowRouter({

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { presetText } from "@windtunnel/router-policies";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { isHeader, readRecording } from "../../../src/record/read-recording.ts";
 import { Recorder } from "../../../src/record/recorder.ts";
 import type { RecordedEvent, RecordingHeader } from "../../../src/record/recording-line.ts";
@@ -19,16 +19,6 @@ import {
   Traffic,
 } from "./traffic.ts";
 
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-function folderOfTest(): string {
-  const folder = recordingFolder();
-  folders.push(folder);
-  return folder;
-}
-
 const BASELINE = presetText("optimized-baseline")!;
 
 async function linesOf(folder: string): Promise<(RecordingHeader | RecordedEvent)[]> {
@@ -41,7 +31,7 @@ const eventsOf = async (folder: string) =>
 const segments = (folder: string): string[] => readdirSync(folder).filter((file) => file.startsWith("recording-"));
 
 test("a small run, line by line", async () => {
-  const folder = folderOfTest();
+  const folder = recordingFolder();
   const recorded = new RecordedRouter(BASELINE, folder);
   const { live } = recorded;
   live.setEndpoints([endpointFacts(1)]);
@@ -92,7 +82,7 @@ test("a small run, line by line", async () => {
 });
 
 test("nothing of a prompt, a header, a credential or a client's own name gets into a recording", async () => {
-  const folder = folderOfTest();
+  const folder = recordingFolder();
   const config = `${HEAD}plugins:
 - type: header-based-testing-filter
 schedulingProfiles:
@@ -127,7 +117,7 @@ schedulingProfiles:
 });
 
 test("a request that the router throws at is recorded as that, and replays as that", async () => {
-  const folder = folderOfTest();
+  const folder = recordingFolder();
   const recorded = new RecordedRouter(presetText("precise-prefix-cache")!, folder);
   const { live } = recorded;
   live.setEndpoints([endpointFacts(0)]);
@@ -147,7 +137,7 @@ test("a request that the router throws at is recorded as that, and replays as th
 
 describe("on disk", () => {
   test("the folder stays within its size, says what went, and what is left still replays as far as it can", async () => {
-    const folder = folderOfTest();
+    const folder = recordingFolder();
     const maxBytes = 512 * 1024;
     const recorded = new RecordedRouter(BASELINE, folder, { maxBytes });
     const traffic = new Traffic(recorded, "bounded");
@@ -169,7 +159,7 @@ describe("on disk", () => {
   });
 
   test("a segment torn by a crash is read to its last whole line", async () => {
-    const folder = folderOfTest();
+    const folder = recordingFolder();
     const recorded = new RecordedRouter(BASELINE, folder);
     const traffic = new Traffic(recorded, "torn");
     traffic.run(600);
@@ -190,7 +180,7 @@ describe("on disk", () => {
   });
 
   test("a folder takes the runs of several processes, each complete in itself", async () => {
-    const folder = folderOfTest();
+    const folder = recordingFolder();
     let requests = 0;
     for (const seed of ["one", "two"]) {
       const recorded = new RecordedRouter(BASELINE, folder, { seed });
@@ -204,7 +194,7 @@ describe("on disk", () => {
   });
 
   test("what the disk cannot take is dropped with a line that says so, and recording goes on in a new segment", async () => {
-    const folder = folderOfTest();
+    const folder = recordingFolder();
     const recorded = new RecordedRouter(BASELINE, folder, { maxWaitingBytes: 100_000 });
     const traffic = new Traffic(recorded, "slow");
     // In one go: the compressor has no turn.
@@ -228,7 +218,7 @@ describe("on disk", () => {
       ...{ clock: { nowUs: () => 0 }, maxBytes: 1 << 20, log: silentLog, seed: "s", ignoreSubset: false },
       configuration: { file: "f", text: BASELINE, strict: false, allowExperimentalPlugins: false },
     };
-    const folder = folderOfTest();
+    const folder = recordingFolder();
     writeFileSync(join(folder, "file"), "");
     expect(() => new Recorder({ ...options, directory: join(folder, "file") })).toThrow(
       /^--record .*file: cannot be written \(EEXIST\)$/,
@@ -247,7 +237,7 @@ describe("on disk", () => {
 });
 
 test("a path that holds no recording is one line", async () => {
-  const folder = folderOfTest();
+  const folder = recordingFolder();
   await expect(replayRecording(join(folder, "none"))).rejects.toThrow(/none: no such folder/);
   await expect(replayRecording(folder)).rejects.toThrow(/has no segment \(recording-000001\.ndjson\.gz\)$/);
 });

@@ -1,8 +1,9 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BlockKeys, EndpointFacts, RandomSource } from "@windtunnel/router-policies";
 import { loadEndpointPickerConfig, Router } from "@windtunnel/router-policies";
+import { onTestFinished } from "vitest";
 import type { ArrivedRequest } from "../../../src/host/arrived-request.ts";
 import type { Flight } from "../../../src/host/flight.ts";
 import { LiveRouter } from "../../../src/host/live-router.ts";
@@ -15,8 +16,12 @@ export const HEAD = "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A folder for one recording; whoever asks removes it. */
-export const recordingFolder = (): string => mkdtempSync(join(tmpdir(), "windtunnel-record-"));
+/** A folder for one recording, which goes when the test that asks has ended. */
+export function recordingFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "windtunnel-record-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 /** A live router over a clock that the test moves, with a recorder. */
 export class RecordedRouter {

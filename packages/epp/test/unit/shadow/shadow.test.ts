@@ -1,7 +1,6 @@
-import { rmSync } from "node:fs";
 import { loadEndpointPickerConfig, presetText } from "@windtunnel/router-policies";
 import { Registry } from "prom-client";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { readRecording } from "../../../src/record/read-recording.ts";
 import { type ShadowComparison, ShadowRouter } from "../../../src/shadow/shadow.ts";
 import {
@@ -14,11 +13,6 @@ import {
   Traffic,
 } from "../record/traffic.ts";
 
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
 const ONE_SCORER = (scorer: string): string => `${HEAD}plugins:
 - type: ${scorer}
 schedulingProfiles:
@@ -29,7 +23,6 @@ schedulingProfiles:
 
 function start(live: string, candidate: string, log = silentLog) {
   const folder = recordingFolder();
-  folders.push(folder);
   const compared: ShadowComparison[] = [];
   const registry = new Registry();
   let recorded: RecordedRouter | undefined;
@@ -94,7 +87,6 @@ test("margins, prefix matches and targets are the candidate's, and stand in the 
 test("the live decisions are the same with a shadow and without", async () => {
   const run = (candidate: string | undefined): string[] => {
     const folder = recordingFolder();
-    folders.push(folder);
     const targets: string[] = [];
     const observer = {
       dispatched: ({ targets: [target] }: { targets: readonly string[] }) => void targets.push(target!),
