@@ -42,9 +42,15 @@ function endsOfLegs(facts: RequestFacts): LegEnd[] {
   const moved = transferEndSeconds !== null;
   const loadsFirst = loadEndSeconds === null || loadEndSeconds <= (facts.scheduledSeconds ?? 0);
   const load = [leg("queue, until room", first, loadStartSeconds), leg("load from tiers", first, loadEndSeconds)];
+  const { passedOverSeconds = null, adapterLoadSeconds = 0, scheduledSeconds } = facts;
+  const slot = passedOverSeconds !== null;
+  const adapter = adapterLoadSeconds > 0 && scheduledSeconds !== null ? scheduledSeconds + adapterLoadSeconds : null;
   return [
     ...(loadsFirst ? load : []),
+    leg("queue", first, passedOverSeconds),
+    ...(slot ? [leg("wait for an adapter slot", first, scheduledSeconds)] : []),
     leg(remote ? "call of the prefill pod, its queue" : "queue", first, facts.scheduledSeconds),
+    leg("adapter load", first, adapter),
     ...(remote ? [leg("prefill", first, prefillFinishSeconds)] : []),
     ...(moved
       ? [
@@ -60,7 +66,8 @@ function endsOfLegs(facts: RequestFacts): LegEnd[] {
 
 /** The legs of a request that had more than a queue, a prefill and a decode; undefined for others. */
 export function legsTable(facts: RequestFacts): Table | undefined {
-  if (facts.prefillReplica == null && facts.loadStartSeconds == null) return undefined;
+  const waited = facts.passedOverSeconds != null || (facts.adapterLoadSeconds ?? 0) > 0;
+  if (facts.prefillReplica == null && facts.loadStartSeconds == null && !waited) return undefined;
   const legs = legsOf(facts);
   const total = legs.reduce((sum, { seconds }) => sum + seconds, 0);
   const longest = Math.max(...legs.map(({ seconds }) => seconds));

@@ -18,6 +18,11 @@ export interface RequestFacts {
   readonly loadedBytes?: number;
   readonly loadStartSeconds?: number | null;
   readonly loadEndSeconds?: number | null;
+  // Of a fleet that serves LoRA adapters: which, when it was first passed over for want of a place, and how long its first
+  // step waited for it.
+  readonly adapter?: string | null;
+  readonly passedOverSeconds?: number | null;
+  readonly adapterLoadSeconds?: number;
   // Of requests that one pod prefills for another; only where pods may do that.
   readonly prefillReplica?: string | null;
   readonly prefillFinishSeconds?: number | null;
@@ -74,6 +79,7 @@ export function requestFacts(
     cachedTokens: r.cachedTokens[row] ?? 0,
     preemptions: r.preemptions[row] ?? 0,
     ...(r.tiers ? tierLoads(r.tiers, row) : {}),
+    ...(r.lora ? adapterFacts(r.lora, row) : {}),
     ...(r.disaggregation ? remotePrefill(r.disaggregation, replicas, row) : {}),
     arrivalSeconds: seconds(arrival),
     scheduledSeconds: seconds(at(r.scheduledUs)),
@@ -97,6 +103,15 @@ function tierLoads(tiers: NonNullable<RequestColumns["tiers"]>, row: number) {
     loadedBytes: tiers.loadedBytes[row] ?? 0,
     loadStartSeconds: seconds(tiers.loadStartUs),
     loadEndSeconds: seconds(tiers.loadEndUs),
+  };
+}
+
+function adapterFacts(lora: NonNullable<RequestColumns["lora"]>, row: number) {
+  const skippedUs = lora.skippedUs[row] ?? Number.NaN;
+  return {
+    adapter: lora.adapters[lora.adapterOf[row] ?? -1] ?? null,
+    passedOverSeconds: Number.isNaN(skippedUs) ? null : skippedUs / 1e6,
+    adapterLoadSeconds: (lora.loadUs[row] ?? 0) / 1e6,
   };
 }
 
@@ -127,12 +142,17 @@ export function timelineTable(facts: RequestFacts): Table {
     const since = seconds - (facts.arrivalSeconds ?? seconds);
     rows.push([`${seconds.toFixed(6)} s`, since === 0 ? "" : `+${formatSeconds(since)}`, name, remark]);
   };
-  moment(facts.arrivalSeconds, "arrival", `${formatCount(facts.promptTokens)} prompt tokens`);
+  const asks = facts.adapter == null ? "" : ` for ${facts.adapter}`;
+  moment(facts.arrivalSeconds, "arrival", `${formatCount(facts.promptTokens)} prompt tokens${asks}`);
+  moment(facts.passedOverSeconds ?? null, "passed over", `${facts.adapter} has no place in the batch`);
   const { loadStartSeconds = null, loadEndSeconds = null } = facts;
   moment(loadStartSeconds, "KV load starts", loaded(facts));
   moment(loadEndSeconds, "KV load ends", `took ${formatSeconds((loadEndSeconds ?? 0) - (loadStartSeconds ?? 0))}`);
   if (facts.prefillReplica == null) {
     moment(facts.scheduledSeconds, "first step", `on ${facts.replica}; ${cached(facts)}`);
+    const waits = facts.adapterLoadSeconds ?? 0;
+    const there = facts.scheduledSeconds === null || waits === 0 ? null : facts.scheduledSeconds + waits;
+    moment(there, "adapter in its slot", `the batch waited ${formatSeconds(waits)} for ${facts.adapter}`);
   } else {
     for (const { seconds, event, remark } of remotePrefillMoments(facts)) moment(seconds, event, remark);
   }

@@ -55,6 +55,7 @@ function fleetTable({ fleet, partial }: RunSummary): Table {
     ],
     ["Prefix hit", `${orDash(fleet.prefixHitFraction, formatPercent)} of prompt tokens${fromTiers(fleet)}`],
     ...disaggregationRows(fleet),
+    ...adapterRows(fleet),
     ["Utilisation", `${orDash(fleet.utilisationFraction, formatPercent)} of ${plural(fleet.replicas, "replica")}`],
     [
       "Cost",
@@ -84,6 +85,22 @@ function disaggregationRows({ disaggregation, requests, latency }: FleetSummary)
   ];
   if (failed.length > 0) rows.push(["", failed.join(", ")]);
   return rows;
+}
+
+/** What adapters were loaded and waited for; only where pools serve some. */
+function adapterRows({ adapters, requests, latency }: FleetSummary): Cell[][] {
+  if (adapters === undefined) return [];
+  const { fromHost, fromStorage, waitSeconds, passedOver } = adapters;
+  const waits = `${formatCount(passedOver)} of ${formatCount(requests.total)} requests waited for a place in the batch`;
+  const median = passedOver === 0 ? "" : `; p50 ${orDash(latency.slotWait?.p50Seconds ?? null, formatSeconds)}`;
+  const storage = `${formatCount(fromStorage)} from storage`;
+  return [
+    [
+      "Adapter loads",
+      `${formatCount(fromHost)} from host memory, ${storage}; steps waited ${formatSeconds(waitSeconds)}`,
+    ],
+    ["Adapter slots", `${waits}${median}`],
+  ];
 }
 
 function others({ requests, preemptions }: FleetSummary): string {

@@ -30,6 +30,9 @@ const REQUEST_COLUMNS = [
 /** Only of a fleet with tiers below HBM. */
 const TIER_COLUMNS = ["loadedFrom", "loadedBytes", "loadStartSeconds", "loadEndSeconds"] as const;
 
+/** Only of a fleet that serves LoRA adapters. */
+const ADAPTER_COLUMNS = ["adapter", "passedOverSeconds", "adapterLoadSeconds"] as const;
+
 /** Only of a fleet whose pods may prefill for one another. */
 const DISAGGREGATION_COLUMNS = [
   "prefillReplica",
@@ -48,6 +51,7 @@ export function writeRequestsCsv(path: string, { input, result }: Run): void {
   const columns = [
     ...REQUEST_COLUMNS,
     ...(result.requests.tiers ? TIER_COLUMNS : []),
+    ...(result.requests.lora ? ADAPTER_COLUMNS : []),
     ...(result.requests.disaggregation ? DISAGGREGATION_COLUMNS : []),
   ];
   writeFileSync(path, csv(columns, []));

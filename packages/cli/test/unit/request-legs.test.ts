@@ -87,6 +87,36 @@ describe("where a request's time went", () => {
     expect(servedBy(failed)).toBe("decode-2");
   });
 
+  test("passed over for want of an adapter slot, then waiting for the adapter", () => {
+    const { prefillReplica: _, prefillFinishSeconds: __, ...plain } = REMOTE;
+    const served: RequestFacts = {
+      ...plain,
+      transferStartSeconds: null,
+      transferEndSeconds: null,
+      decodeScheduledSeconds: null,
+      adapter: "sql",
+      passedOverSeconds: 1.05,
+      adapterLoadSeconds: 0.3,
+    };
+    expect(legs(served)).toEqual([
+      ["queue", "decode-2", 0.05],
+      ["wait for an adapter slot", "decode-2", 0.15],
+      ["adapter load", "decode-2", 0.3],
+      ["prefill", "decode-2", 0.38],
+      ["decode", "decode-2", 2],
+    ]);
+    expect(timelineTable(served).rows.map((cells) => cells.slice(2))).toEqual([
+      ["arrival", "1,000 prompt tokens for sql"],
+      ["passed over", "sql has no place in the batch"],
+      ["first step", "on decode-2; nothing of the prompt cached"],
+      ["adapter in its slot", "the batch waited 300 ms for sql"],
+      ["first token", "TTFT 880 ms"],
+      ["completed", "101 output tokens, TPOT 20.0 ms"],
+    ]);
+    expect(legsTable({ ...served, passedOverSeconds: null })).toBeDefined();
+    expect(legsTable({ ...served, passedOverSeconds: null, adapterLoadSeconds: 0 })).toBeUndefined();
+  });
+
   test("loaded from tiers before it was computed", () => {
     const { prefillReplica: _, prefillFinishSeconds: __, ...plain } = REMOTE;
     const loaded: RequestFacts = {

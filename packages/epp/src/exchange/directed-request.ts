@@ -83,10 +83,6 @@ export class DirectedRequest implements ArrivedRequest {
     return this.#headers.get(name);
   }
 
-  cookie(name: string): string | undefined {
-    return this.#headers.cookie(name);
-  }
-
   promptKeys(blockSizeTokens: number, withPartialBlock: boolean, prompt = 0): BlockKeys {
     return this.#tokens.keys(blockSizeTokens, withPartialBlock, prompt);
   }

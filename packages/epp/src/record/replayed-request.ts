@@ -1,5 +1,5 @@
 import type { BlockKeys, InferenceRequest } from "@windtunnel/router-policies";
-import { cookieEntry, type RecordedFacts } from "./recording-line.ts";
+import type { RecordedFacts } from "./recording-line.ts";
 import { recordedKeys } from "./salt.ts";
 
 const NO_KEYS: BlockKeys = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };
@@ -12,11 +12,6 @@ export function replayedRequest(
 ): InferenceRequest {
   const { maxOutputTokens, subset } = facts;
   const answered = new Map<string, BlockKeys>();
-  const header = (name: string): string | undefined => {
-    const value = facts.headers?.[name];
-    if (value === undefined) missing(`header ${name}`);
-    return value ?? undefined;
-  };
   return {
     id: `request ${number}`,
     targetModel: facts.model,
@@ -28,8 +23,11 @@ export function replayedRequest(
     ...(subset === undefined ? {} : { subset }),
     ...(facts.onlyIfCached === true ? { onlyIfCached: true } : {}),
     ...(facts.multimodal === true ? { hasMultimodal: true } : {}),
-    header,
-    cookie: (name) => header(cookieEntry(name)),
+    header(name) {
+      const value = facts.headers?.[name];
+      if (value === undefined) missing(`header ${name}`);
+      return value ?? undefined;
+    },
     promptKeys(blockSizeTokens, withPartialBlock, prompt = 0) {
       const asked = `${blockSizeTokens}/${withPartialBlock}/${prompt}`;
       let keys = answered.get(asked);

@@ -1,5 +1,4 @@
 import type { EndpointPickerConfig, PluginSpec } from "../config/endpoint-picker-config.ts";
-import { producerNameOf } from "../config/producer-name.ts";
 import { PolicyError } from "../errors.ts";
 import { type DataKey, type DataKind, type DataKinds, LIVE_DATA_KINDS } from "../framework/data.ts";
 import type {
@@ -43,7 +42,6 @@ function absentData(kind: DataKind): DataKinds[DataKind] {
     "uncached-tokens": { tokens: new Float64Array(0) },
     tokens: { available: false, promptTokens: 0 },
     topology: { places: [] },
-    session: { id: undefined },
   };
   return none[kind];
 }
@@ -66,7 +64,7 @@ export function buildPlugins(config: EndpointPickerConfig, host: RouterHost): Bu
   while (waiting.length > 0) {
     const isBuilt = (name: string): boolean => byName.has(name) || !names.has(name);
     const ready = waiting.findIndex(
-      ({ requires, refersTo }) => requires.every((key) => isBuilt(makerOf(key, config))) && refersTo.every(isBuilt),
+      ({ requires, refersTo }) => requires.every(({ producer }) => isBuilt(producer)) && refersTo.every(isBuilt),
     );
     if (ready < 0) {
       const circle = waiting.map(({ spec }) => spec.name).join(", ");
@@ -78,9 +76,6 @@ export function buildPlugins(config: EndpointPickerConfig, host: RouterHost): Bu
   }
   return [...byName.values()];
 }
-
-const makerOf = (key: DataKey, { plugins, strict }: EndpointPickerConfig): string =>
-  producerNameOf(key, plugins, strict);
 
 function requirementsOf(spec: PluginSpec): readonly DataKey[] {
   const entry = pluginType(spec.type);
@@ -115,11 +110,10 @@ function create(
     random: host.random(`router/${spec.name}`),
     strict: config.strict,
     data<K extends DataKind>(kind: K, producer: string): DataKinds[K] {
-      const key = requires.find((one) => one.kind === kind && one.producer === producer);
-      if (key === undefined) {
+      if (!requires.some((key) => key.kind === kind && key.producer === producer)) {
         throw new PolicyError(`plugin "${spec.name}" reads ${kind} data of "${producer}" undeclared`, spec.position);
       }
-      return (built.get(makerOf(key, config))?.plugin.data?.[kind] ?? absentData(kind)) as DataKinds[K];
+      return (built.get(producer)?.plugin.data?.[kind] ?? absentData(kind)) as DataKinds[K];
     },
     decider(name) {
       const plugin = refersTo.includes(name) ? built.get(name)?.plugin : undefined;

@@ -3,7 +3,6 @@ import {
   createSessionAffinity,
   type SessionAffinityParameters,
   sessionAffinityParameters,
-  sessionKeys,
 } from "../session/create-session-affinity.ts";
 import { withHooks } from "../session/with-hooks.ts";
 
@@ -13,9 +12,8 @@ export const sessionAffinityScorer = defineScorer<SessionAffinityParameters>({
   summary: "Prefers the endpoint that the request's session is bound to.",
   parameters: sessionAffinityParameters,
   alpha: true,
-  requires: sessionKeys,
-  create(given, context) {
-    const session = createSessionAffinity(given, context);
+  create(given) {
+    const session = createSessionAffinity(given);
     return withHooks(session, {
       score(request, endpoints, scores, nowUs) {
         const bound = session.bound(request, endpoints, nowUs);

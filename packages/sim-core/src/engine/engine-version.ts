@@ -10,6 +10,8 @@ export interface EngineVersion {
   readonly stepOverheadUs: number;
   /** API server's time before a request reaches the scheduler. */
   readonly requestOverheadUs: number;
+  /** Its rules for LoRA adapters are those that `LoraSlots` has; absent: none are simulated. */
+  readonly servesAdapters?: boolean;
   readonly memory: (accelerator: Accelerator) => EngineMemory;
   readonly settings: (accelerator: Accelerator) => EngineSettings;
 }

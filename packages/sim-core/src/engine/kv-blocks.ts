@@ -24,6 +24,8 @@ export interface KvBlocksInput {
   readonly dataParallel?: number;
   /** Layer that drafts tokens, with weights and a KV cache of its own. */
   readonly drafter?: ModelArchitecture;
+  /** Slots for LoRA adapters. */
+  readonly adapterBytesPerGpu?: number;
   /** Mean tokens of a sequence; only where layers keep a window or a state. */
   readonly sizingContextTokens?: number;
   readonly blockSizeTokens: number;
@@ -74,11 +76,11 @@ function tokenBytesPerGpu(input: KvBlocksInput): number {
  * @throws ScenarioError when the weights leave no room for a block, with by how much
  */
 export function deriveKvBlocks(input: KvBlocksInput): KvBlocks {
-  const { accelerator, model, blockSizeTokens, drafter } = input;
+  const { accelerator, model, blockSizeTokens, drafter, adapterBytesPerGpu = 0 } = input;
   const bytesPerToken = tokenBytesPerGpu(input);
   const blockBytes = bytesPerToken * blockSizeTokens;
   const drafterBytes = drafter === undefined ? 0 : weightBytesPerGpu({ ...input, model: drafter, pipelineParallel: 1 });
-  const weights = weightBytesPerGpu(input) + drafterBytes;
+  const weights = weightBytesPerGpu(input) + drafterBytes + adapterBytesPerGpu;
   const result = (blocks: number, source: KvBlocks["source"]): KvBlocks => ({
     numGpuBlocks: blocks,
     capacityTokens: (blocks - 1) * blockSizeTokens,
@@ -97,7 +99,7 @@ export function deriveKvBlocks(input: KvBlocksInput): KvBlocks {
   const devices = input.tensorParallel * (input.pipelineParallel ?? 1);
   throw new ScenarioError(
     `${model.name} does not fit ${devices} x ${accelerator.id}: a device has ${formatBytes(usable)} at ` +
-      `gpuMemoryUtilization ${input.gpuMemoryUtilization}, weights take ${formatBytes(weights)} and the reserve ` +
+      `gpuMemoryUtilization ${input.gpuMemoryUtilization}, weights${adapterBytesPerGpu > 0 ? " and adapter slots" : ""} take ${formatBytes(weights)} and the reserve ` +
       `${formatBytes(reserve)}, ${formatBytes(shortBytes)} too much (more devices, smaller weights, or another accelerator)`,
   );
 }

@@ -1,5 +1,6 @@
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { type Engine, type EngineCounters, type EngineGauges, newCounters } from "./engine-listener.ts";
+import { LoraSlots } from "./lora-slots.ts";
 import { PlainKvCache } from "./plain-kv-cache.ts";
 import { byPriority, numTokens, type PlainRequest } from "./plain-request.ts";
 import { PlainSglang } from "./plain-sglang.ts";
@@ -16,6 +17,7 @@ export class PlainReplica implements Engine {
   readonly counters: EngineCounters;
   readonly #parts: EngineParts;
   readonly #cache: PlainKvCache;
+  readonly #lora: LoraSlots | null;
   readonly #clock = new StretchClock();
   #waiting: PlainRequest[] = [];
   #running: PlainRequest[] = [];
@@ -51,6 +53,7 @@ export class PlainReplica implements Engine {
       parts.log,
       parts.connector?.blocks ?? null,
     );
+    this.#lora = parts.lora == null ? null : new LoraSlots(parts.lora, parts.requests, parts.stepTime);
     this.#gauges = { running: 0, waiting: 0, freeBlocks: this.#cache.freeBlocks };
     this.counters = newCounters(this.#cache.freeBlocks);
     this.#sglang = profile.scheduler === "sglang" ? this.#newSglang() : null;
@@ -67,7 +70,7 @@ export class PlainReplica implements Engine {
       get running() {
         return replica.#running;
       },
-      admitLoaded: (request, budget) => this.#admitLoaded(request, budget),
+      admitLoaded: (request, budget) => this.#admitLoaded(request, 0, budget),
     });
   }
 
@@ -127,6 +130,12 @@ export class PlainReplica implements Engine {
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, request);
   }
 
+  /** Before all others, but for those that were loaded or passed over. */
+  #insertBeforeUnseen(request: PlainRequest): void {
+    const at = this.#waiting.findIndex((other) => !other.loaded && !this.#lora?.wasSkipped(other.slot));
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, request);
+  }
+
   loadFailed(slot: number, computedTokens: number, nowUs: number): void {
     this.#loading.get(slot)!.computedTokens = computedTokens;
     this.loaded(slot, nowUs);
@@ -179,7 +188,9 @@ export class PlainReplica implements Engine {
         this.#cache.reveal(request.holding, request.row);
         this.#stopGrowing(request);
         this.#sglang?.left(request);
+        this.#lora?.leave(slot);
       }
+      this.#lora?.forget(slot);
       this.#cache.release(request.holding);
       this.#running = this.#running.filter((other) => other !== request);
       this.#waiting = this.#waiting.filter((other) => other !== request);
@@ -198,7 +209,7 @@ export class PlainReplica implements Engine {
 
   /** `Scheduler.schedule`. */
   #startStep(nowUs: number): void {
-    const { profile, stepTime } = this.#parts;
+    const { profile } = this.#parts;
     this.#scheduled.clear();
     const someLeft = this.#aborts.length > 0 && this.#takeAborted(nowUs);
     const chunks = {
@@ -226,6 +237,7 @@ export class PlainReplica implements Engine {
       else this.#settle(nowUs);
       return;
     }
+    const stepTime = this.#lora?.isRunning ? this.#lora.stepTime : this.#parts.stepTime;
     let decodes = 0;
     let singles = 0;
     let contextTokens = 0;
@@ -259,7 +271,8 @@ export class PlainReplica implements Engine {
     } else {
       this.#anchored = null;
       const stepUs = stepTime.mixedStepUs(decodes + singles, contextTokens, chunks);
-      this.nextKey = eventKey(nowUs + Math.max(1, Math.round(stepUs)), Phase.stepEnd);
+      const loadUs = this.#lora?.takeLoadUs() ?? 0;
+      this.nextKey = eventKey(nowUs + loadUs + Math.max(1, Math.round(stepUs)), Phase.stepEnd);
     }
   }
 
@@ -332,6 +345,7 @@ export class PlainReplica implements Engine {
 
   #preempt(request: PlainRequest, nowUs: number): void {
     this.#running.splice(this.#running.indexOf(request), 1);
+    this.#lora?.leave(request.slot);
     this.#anchored = null;
     this.#cache.reveal(request.holding, request.row);
     this.#cache.release(request.holding);
@@ -340,7 +354,7 @@ export class PlainReplica implements Engine {
     request.preempted = true;
     this.#stopGrowing(request);
     if (request.generatedTokens > 0 && Number.isNaN(request.lastTokenUs)) request.lastTokenUs = nowUs;
-    if (this.#parts.profile.schedulingPolicy === "fcfs") this.#insertAfterLoaded(request);
+    if (this.#parts.profile.schedulingPolicy === "fcfs") this.#insertBeforeUnseen(request);
     else this.#addWaiting(request);
     this.counters.preemptions++;
     this.#parts.listener.preempted(request.slot);
@@ -350,11 +364,17 @@ export class PlainReplica implements Engine {
     const { profile, listener } = this.#parts;
     const size = profile.blockSizeTokens;
     let left = budget;
-    while (left > 0 && this.#waiting.length > 0 && this.#running.length < profile.maxNumSeqs) {
-      const request = this.#waiting[0]!;
+    let at = 0;
+    while (left > 0 && this.#waiting.length > at && this.#running.length < profile.maxNumSeqs) {
+      const request = this.#waiting[at]!;
       if (request.readyUs > nowUs) break;
+      if (this.#lora?.mayJoin(request.slot) === false) {
+        this.#lora.skip(request.slot);
+        at++;
+        continue;
+      }
       if (request.loaded) {
-        const taken = this.#admitLoaded(request, left);
+        const taken = this.#admitLoaded(request, at, left);
         if (taken === 0) break;
         left -= taken;
         continue;
@@ -369,7 +389,7 @@ export class PlainReplica implements Engine {
       if (external > 0) {
         const free = this.#cache.freeBlocks - hit.filter((block) => block.references === 0).length;
         if (Math.ceil(total / size) - hitBlocks > free) break;
-        this.#waiting.shift();
+        this.#waiting.splice(at, 1);
         if (grower !== undefined) {
           this.#cache.reveal(grower.holding, grower.row);
           hit = this.#cache.match(request.row, hitBlocks);
@@ -389,8 +409,9 @@ export class PlainReplica implements Engine {
       if (profile.schedulerReserveFullIsl && Math.ceil(total / size) - hitBlocks > available) break;
       if (Math.ceil((hitBlocks * size + tokens) / size) - hitBlocks > available) break;
       if (profile.guaranteedNoEvict && this.#promisedBlocks(request) - hitBlocks > available) break;
-      this.#waiting.shift();
+      this.#waiting.splice(at, 1);
       this.#running.push(request);
+      this.#lora?.enter(request.slot);
       if (grower !== undefined) {
         this.#cache.reveal(grower.holding, grower.row);
         hit = this.#cache.match(request.row, hitBlocks);
@@ -413,7 +434,7 @@ export class PlainReplica implements Engine {
   }
 
   /** Admits a request whose blocks are there already; returns the tokens that it takes of the budget. */
-  #admitLoaded(request: PlainRequest, budget: number): number {
+  #admitLoaded(request: PlainRequest, at: number, budget: number): number {
     const { profile, listener } = this.#parts;
     const { holding, computedTokens } = request;
     const total = numTokens(request);
@@ -421,8 +442,9 @@ export class PlainReplica implements Engine {
     if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
     if (tokens > budget && !profile.enableChunkedPrefill) return 0;
     tokens = Math.min(tokens, budget);
-    this.#waiting.shift();
+    this.#waiting.splice(at, 1);
     this.#running.push(request);
+    this.#lora?.enter(request.slot);
     request.loaded = false;
     request.single = tokens === 1 && computedTokens + 1 === total;
     const blocks = (upTo: number): number => Math.ceil(upTo / profile.blockSizeTokens);
@@ -501,6 +523,7 @@ export class PlainReplica implements Engine {
       this.#aborts = this.#aborts.filter((slot) => slot !== request.slot);
       this.#stopGrowing(request);
       this.#sglang?.left(request);
+      this.#lora?.leave(request.slot);
       this.#running.splice(this.#running.indexOf(request), 1);
       if (streams.outputIsShared(request.row)) this.#cache.reveal(request.holding, request.row);
       if (this.#parts.connector?.holdsBlocks(request.slot)) this.#held.set(request.slot, request);

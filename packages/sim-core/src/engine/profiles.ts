@@ -27,6 +27,11 @@ export function engineMemory(profileName: string, accelerator: Accelerator): Eng
   return versionNamed(profileName).memory(accelerator);
 }
 
+/** Whether adapters are simulated under an engine version's rules. @throws ScenarioError on an unknown profile */
+export function servesAdapters(profileName: string): boolean {
+  return versionNamed(profileName).servesAdapters === true;
+}
+
 /**
  * The rules of an engine version with its defaults on a device.
  *

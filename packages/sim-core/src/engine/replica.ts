@@ -15,6 +15,7 @@ import { KvCache } from "./kv-cache.ts";
 import type { KvBlockListener, KvConnector } from "./kv-connector.ts";
 import type { KvEventLog } from "./kv-event-log.ts";
 import { LoadedSingles } from "./loaded-singles.ts";
+import { type LoraParts, LoraSlots } from "./lora-slots.ts";
 import type { EngineProfile } from "./profile.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
 import { RequestList, RequestState, type RequestsInFlight } from "./requests-in-flight.ts";
@@ -62,6 +63,8 @@ export interface EngineParts {
   readonly itl: ItlRecorder;
   /** Null or absent: KV blocks are in this engine's HBM only. */
   readonly connector?: KvConnector | null;
+  /** Null or absent: it serves no LoRA adapters. */
+  readonly lora?: LoraParts | null;
   /** Hears of each aborted request that has left; its slot is free again after the call. */
   readonly aborted?: (slot: number) => void;
 }
@@ -92,6 +95,7 @@ export class Replica implements Engine {
   readonly #gaps: GapRecorder;
   readonly #connector: KvConnector | null;
   readonly #blocks: KvBlockListener | null;
+  readonly #lora: LoraSlots | null;
   readonly #aborted: ((slot: number) => void) | undefined;
   readonly #cache: KvCache;
   readonly #waiting: WaitingQueue;
@@ -152,6 +156,7 @@ export class Replica implements Engine {
     this.#gaps = new GapRecorder(parts.itl, requests);
     this.#connector = parts.connector ?? null;
     this.#blocks = this.#connector?.blocks ?? null;
+    this.#lora = parts.lora == null ? null : new LoraSlots(parts.lora, requests, parts.stepTime);
     this.#aborted = parts.aborted;
     // One block is vLLM's null block.
     this.#cache = new KvCache(
@@ -218,6 +223,8 @@ export class Replica implements Engine {
     const waiting = this.#waiting.length + this.#waiting.loading;
     if (waiting > this.counters.peakWaiting) this.counters.peakWaiting = waiting;
     if (first) this.#wake(this.#requests.readyUs[slot]!);
+    // Those before it may be passed over.
+    else if (this.#lora !== null && this.#mode === Mode.stretch) this.#wake(this.#requests.readyUs[slot]!);
   }
 
   /** The head of the queue may be admitted from `readyUs` on, where it could not before. */
@@ -445,6 +452,7 @@ export class Replica implements Engine {
       this.#cache.release(slot, computed, shared);
     }
     this.#running.remove(slot);
+    this.#lora?.leave(slot);
     this.#setChanged = true;
     this.#listener.finished(slot);
   }
@@ -509,6 +517,7 @@ export class Replica implements Engine {
       this.#leaveRunning(slot);
     } else {
       this.#waiting.remove(slot);
+      this.#lora?.forget(slot);
       // It has the blocks of its whole prompt.
       if (state === RequestState.loaded) this.#cache.release(slot, requests.numTokens[slot]!, false);
     }
@@ -529,6 +538,7 @@ export class Replica implements Engine {
     }
     this.#cache.release(slot, computed, true);
     this.#running.remove(slot);
+    this.#lora?.leave(slot);
     this.#setChanged = true;
   }
 
@@ -685,16 +695,38 @@ export class Replica implements Engine {
     return Head.gone;
   }
 
-  /** Admits waiting requests, strictly from the head, while budget, sequences and blocks last. */
+  /**
+   * The first waiting request, from a given one on, that is not passed over for its adapter; NONE if there is none. One
+   * that the scheduler cannot see yet is not passed over.
+   */
+  #notPassedOver(lora: LoraSlots, from: number, passOver: boolean): number {
+    const { readyUs, next } = this.#requests;
+    let slot = from;
+    while (slot !== NONE && readyUs[slot]! <= this.#nowUs && !lora.mayJoin(slot)) {
+      if (passOver) lora.skip(slot);
+      slot = next[slot]!;
+    }
+    return slot;
+  }
+
+  /**
+   * Admits waiting requests, strictly from the head but for those whose adapter has no place, while budget, sequences and
+   * blocks last.
+   */
   #admit(budgetTokens: number): void {
     const { longPrefillTokenThreshold, enableChunkedPrefill } = this.#profile;
     const blockSizeTokens = this.#blockSizeTokens;
     const requests = this.#requests;
     const cache = this.#cache;
     const connector = this.#connector;
+    const lora = this.#lora;
     let budget = budgetTokens;
-    while (budget > 0 && this.#waiting.length > 0 && this.#running.length < this.#maxNumSeqs) {
-      const slot = this.#waiting.first;
+    let next = this.#waiting.first;
+    while (budget > 0 && next !== NONE && this.#running.length < this.#maxNumSeqs) {
+      const slot = lora === null ? next : this.#notPassedOver(lora, next, true);
+      if (slot === NONE) return;
+      // It may leave the list.
+      next = requests.next[slot]!;
       if (requests.readyUs[slot]! > this.#nowUs) return;
       if (connector !== null && requests.state[slot] === RequestState.loaded) {
         const taken = this.#admitLoaded(slot, budget);
@@ -777,6 +809,7 @@ export class Replica implements Engine {
     requests.state[slot] = RequestState.prefill;
     requests.sequence[slot] = this.#sequence++;
     this.#running.append(slot);
+    this.#lora?.enter(slot);
     this.#partial = slot;
     this.#setChanged = true;
     this.#listener.scheduled(slot, hitTokens);
@@ -859,7 +892,7 @@ export class Replica implements Engine {
     // The tokens of a prefill chunk are counted as computed when they are given; a decode's token is not.
     this.#cache.release(slot, computed + (isDecode ? givenTokens : 0), true);
     this.#waitAgain(slot);
-    this.#waiting.addPreempted(slot);
+    this.#waiting.addPreempted(slot, this.#lora);
     this.#listener.preempted(slot);
   }
 
@@ -877,6 +910,7 @@ export class Replica implements Engine {
     requests.computedTokens[slot] = 0;
     requests.state[slot] = RequestState.preempted;
     this.#running.remove(slot);
+    this.#lora?.leave(slot);
     this.#setChanged = true;
     this.counters.preemptions++;
   }
@@ -928,7 +962,7 @@ export class Replica implements Engine {
     if (this.#setChanged) {
       this.#clock.reset(
         this.#nowUs,
-        this.#stepTime.decodeCurve(this.#batch.size),
+        this.#stepTimeNow().decodeCurve(this.#batch.size),
         this.#batch.size,
         this.#batch.contextTokens,
       );
@@ -945,7 +979,8 @@ export class Replica implements Engine {
       this.#cache.freeBlocks,
     );
     let last = applied + ahead;
-    const head = this.#waiting.first;
+    const { first } = this.#waiting;
+    const head = this.#lora === null ? first : this.#notPassedOver(this.#lora, first, false);
     if (head !== NONE && this.#hasPlace()) {
       // Who was not admitted for want of blocks waits for the next finish: blocks only get fewer until then.
       const readyUs = this.#requests.readyUs[head]!;
@@ -957,6 +992,10 @@ export class Replica implements Engine {
     this.#lastStep = last;
     this.nextKey = eventKey(this.#clock.endOfUs(last), Phase.stepEnd);
     if (this.#gaps.hasLate) this.#gaps.late(this.#clock.stepUs(applied), this.#clock.endOfUs(applied), NaN);
+  }
+
+  #stepTimeNow(): StepTimeModel {
+    return this.#lora?.isRunning ? this.#lora.stepTime : this.#stepTime;
   }
 
   #stepsToFullBlock(slot: number): number {
@@ -971,8 +1010,9 @@ export class Replica implements Engine {
     // Requests that starve in this step are in the sum of contexts but not in the batch.
     let context = this.#stepDecodes === this.#batch.size ? this.#batch.contextTokens : this.#scheduledContextTokens();
     if (this.#singles.count > 0) context += this.#singles.contextTokens;
-    const stepUs = this.#stepTime.mixedStepUs(this.#stepDecodes + this.#singles.count, context, this.#chunks);
-    const endUs = this.#nowUs + Math.max(1, Math.round(stepUs));
+    const stepUs = this.#stepTimeNow().mixedStepUs(this.#stepDecodes + this.#singles.count, context, this.#chunks);
+    let endUs = this.#nowUs + Math.max(1, Math.round(stepUs));
+    if (this.#lora !== null) endUs += this.#lora.takeLoadUs();
     this.nextKey = eventKey(endUs, Phase.stepEnd);
     if (this.#stepDecodes > 0 && this.#gaps.hasLate) {
       this.#gaps.late(endUs - this.#nowUs, endUs, this.#stepDecodes < this.#batch.size ? this.counters.steps : NaN);

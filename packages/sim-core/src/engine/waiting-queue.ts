@@ -51,9 +51,21 @@ export class WaitingQueue {
     return list.first === slot;
   }
 
-  addPreempted(slot: number): void {
-    if (this.#fcfs) this.#addAfterLoaded(slot);
-    else this.add(slot);
+  /** @param passedOver who of those that wait stands before all that the scheduler has not come to; null: nobody */
+  addPreempted(slot: number, passedOver: { wasSkipped(slot: number): boolean } | null): void {
+    if (!this.#fcfs) this.add(slot);
+    else if (passedOver === null) this.#addAfterLoaded(slot);
+    else {
+      const { state, next } = this.#requests;
+      let after: number = NONE;
+      let at = this.#list.first;
+      while (at !== NONE && (state[at] === RequestState.loaded || passedOver.wasSkipped(at))) {
+        after = at;
+        at = next[at]!;
+      }
+      if (after === NONE) this.#list.prepend(slot);
+      else this.#list.insertAfter(after, slot);
+    }
   }
 
   /** Behind all that came before its `readyUs`, which is now. */

@@ -1,5 +1,6 @@
 import type { RequestColumns } from "../simulate/result.ts";
 import { Outcome } from "../simulate/result.ts";
+import { LORA_METRICS } from "./lora-metrics.ts";
 import type { ScopeTotals } from "./scope.ts";
 
 /** What every metric says of itself. */
@@ -20,7 +21,17 @@ interface MetricBase {
 export interface LatencyMetric extends MetricBase {
   readonly kind: "latency";
   /** Field of `latency` in a summary. */
-  readonly field: "ttft" | "tpot" | "ntpot" | "e2e" | "queueTime" | "remotePrefill" | "kvTransfer" | "kvLoad";
+  readonly field:
+    | "ttft"
+    | "tpot"
+    | "ntpot"
+    | "e2e"
+    | "queueTime"
+    | "remotePrefill"
+    | "kvTransfer"
+    | "kvLoad"
+    | "slotWait"
+    | "adapterLoad";
   /** Microseconds of one row; NaN when the row has none. */
   readonly valueUs: (requests: RequestColumns, row: number) => number;
 }
@@ -380,6 +391,7 @@ export const METRICS: readonly MetricDefinition[] = [
   ...LATENCIES,
   ...DISAGGREGATED,
   KV_LOAD,
+  ...LORA_METRICS,
   ITL,
   ...THROUGHPUTS,
   TIER_HIT,

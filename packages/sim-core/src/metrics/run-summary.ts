@@ -82,6 +82,12 @@ const tiersBlock = z.strictObject({
     .meta({ description: "What the tiers held and moved" }),
 });
 
+const adaptersBlock = {
+  fromHost: z.number().int().meta({ description: "Adapters put into a slot from host memory" }),
+  fromStorage: z.number().int().meta({ description: "Adapters put into a slot from storage" }),
+  waitSeconds: z.number().meta({ description: "Time for which steps waited for that, of all replicas together" }),
+};
+
 /** The schema of a run's summary, printed by `windtunnel schema RunSummary`. */
 export const runSummarySchema = z
   .strictObject({
@@ -105,6 +111,8 @@ export const runSummarySchema = z
         remotePrefill: distribution.optional().meta({ description: "Only where pods may prefill for others" }),
         kvTransfer: distribution.optional().meta({ description: "Only where pods may prefill for others" }),
         kvLoad: distribution.optional().meta({ description: "Only where pools have tiers below HBM" }),
+        slotWait: distribution.optional().meta({ description: "Only where pools serve LoRA adapters" }),
+        adapterLoad: distribution.optional().meta({ description: "Only where pools serve LoRA adapters" }),
       }),
       ...hardwareBlock,
       disaggregation: z
@@ -119,6 +127,17 @@ export const runSummarySchema = z
         .optional()
         .meta({ description: "Only where pods may prefill for others" }),
       tiers: tiersBlock.optional().meta({ description: "Only where pools have tiers below HBM" }),
+      adapters: z
+        .strictObject({
+          requests: z.number().int().meta({ description: "Requests that asked for an adapter" }),
+          passedOver: z
+            .number()
+            .int()
+            .meta({ description: "Requests that waited as their adapter had no place in the batch" }),
+          ...adaptersBlock,
+        })
+        .optional()
+        .meta({ description: "Only where pools serve LoRA adapters" }),
     }),
     pools: z.array(
       z.strictObject({
@@ -131,6 +150,10 @@ export const runSummarySchema = z
           .int()
           .optional()
           .meta({ description: "Prompts computed for pods that decode them; only where pods may do that" }),
+        adapters: z
+          .strictObject(adaptersBlock)
+          .optional()
+          .meta({ description: "Only where pools serve LoRA adapters" }),
       }),
     ),
     classes: z.array(z.strictObject({ name: z.string(), ...requestBlock })),

@@ -1,5 +1,5 @@
 import type { SimulationInput } from "../simulate/input.ts";
-import type { RequestColumns, SimulationResult } from "../simulate/result.ts";
+import type { AdapterLoads, RequestColumns, SimulationResult } from "../simulate/result.ts";
 import type { TierResults, TierSummary } from "../tiers/tier-results.ts";
 import type { WorkloadClass } from "../workload/workload.ts";
 import type { LatencyMetric, ScalarField, ScalarMetric } from "./definitions.ts";
@@ -13,6 +13,7 @@ import {
 } from "./definitions.ts";
 import type { Distribution } from "./distribution.ts";
 import { distributionOf, distributionOfHistogram } from "./distribution.ts";
+import { LORA_METRICS } from "./lora-metrics.ts";
 import type { ClassSummary, FleetSummary, PoolSummary, RunSummary } from "./run-summary.ts";
 import type { ReplicaHardware, ScopeTotals } from "./scope.ts";
 import { addRow, emptyTotals, spanUs } from "./scope.ts";
@@ -54,13 +55,17 @@ export function summarise(facts: RunFacts, result: SimulationResult): RunSummary
     partial: result.stopped,
     inputs: facts.inputs.map(({ path, sha256 }) => ({ path, sha256 })),
     spanSeconds: span / 1e6,
-    fleet: withTiers(
-      withLegs(
-        withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet),
-        result.requests,
+    fleet: withAdapters(
+      withTiers(
+        withLegs(
+          withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet),
+          result.requests,
+          scratch,
+        ),
+        fleet,
+        result,
         scratch,
       ),
-      fleet,
       result,
       scratch,
     ),
@@ -76,7 +81,13 @@ export function summarise(facts: RunFacts, result: SimulationResult): RunSummary
       delete block.missing["latency.itl"];
       const { name } = pool;
       const { accelerator } = facts.hardware[index]!;
-      return { name, accelerator, ...withHardware(block, pools[index]!), ...prefilledFor(name, result) };
+      return {
+        name,
+        accelerator,
+        ...withHardware(block, pools[index]!),
+        ...prefilledFor(name, result),
+        ...adaptersOf(name, result),
+      };
     }),
     classes: (facts.input.workload.classes ?? []).map(
       ({ name }, index): ClassSummary => ({
@@ -138,6 +149,42 @@ function withTiers(
       byTier: Object.fromEntries(names.map((name) => [name, tierTotals(kvTiers, name)])),
     },
   };
+}
+
+/** With what only a fleet has whose pools serve LoRA adapters. */
+function withAdapters(
+  fleet: FleetSummary,
+  { requests, replicas }: SimulationResult,
+  scratch: Float64Array,
+): FleetSummary {
+  const { lora } = requests;
+  if (lora === undefined) return fleet;
+  const [slotWait, adapterLoad] = LORA_METRICS.map((metric) => {
+    const count = gather(requests, metric, () => true, scratch);
+    if (count === 0) fleet.missing[`latency.${metric.field}`] = metric.noData;
+    return distributionOf(scratch, count);
+  }) as [Distribution, Distribution];
+  const count = (of: ArrayLike<number>, counts: (value: number) => boolean) => Array.from(of).filter(counts).length;
+  return {
+    ...fleet,
+    latency: { ...fleet.latency, slotWait, adapterLoad },
+    adapters: {
+      requests: count(lora.adapterOf, (adapter) => adapter >= 0),
+      passedOver: count(lora.skippedUs, (us) => !Number.isNaN(us)),
+      ...adapterLoads(replicas),
+    },
+  };
+}
+
+function adapterLoads(replicas: SimulationResult["replicas"]) {
+  const total = (field: keyof AdapterLoads) => sumOf(replicas.map(({ adapterLoads }) => adapterLoads?.[field] ?? 0));
+  return { fromHost: total("fromHost"), fromStorage: total("fromStorage"), waitSeconds: total("waitUs") / 1e6 };
+}
+
+/** Adapters that a pool put into slots; only where it serves some. */
+function adaptersOf(pool: string, { replicas }: SimulationResult) {
+  const own = replicas.filter((replica) => replica.pool === pool && replica.adapterLoads !== undefined);
+  return own.length === 0 ? {} : { adapters: adapterLoads(own) };
 }
 
 function tierTotals({ tiers }: TierResults, name: string) {

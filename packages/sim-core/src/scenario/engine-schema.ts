@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ENGINE_VERSIONS } from "../engine/profiles.ts";
 import { bytesSchema, durationUsSchema } from "../kernel/unit-schemas.ts";
+import { loraSchema } from "./lora-schema.ts";
 import { speculativeSchema } from "./speculative-schema.ts";
 
 const fromProfile = (description: string) => ({ description: `${description}; default: the profile's` });
@@ -64,6 +65,7 @@ export const engineSchema = z
         "Sequence by whose mean memory a token counts where layers keep a window or a state; default: the workload's mean",
     }),
     speculative: speculativeSchema.optional(),
+    lora: loraSchema.optional(),
     requestOverhead: durationUsSchema
       .optional()
       .meta(fromProfile("API server's time before a request reaches the scheduler")),

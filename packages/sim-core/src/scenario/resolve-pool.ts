@@ -12,6 +12,7 @@ import { inWeightFormat } from "../model/parameters.ts";
 import type { PoolInput } from "../simulate/input.ts";
 import type { ScenarioEngine } from "./engine-schema.ts";
 import { devicesPerRank, type ParallelLayout, parallelLayout } from "./parallelism.ts";
+import { type ResolvedLora, resolveLora } from "./resolve-lora.ts";
 import { resolveTiers } from "./resolve-tiers.ts";
 import type { ScenarioPool } from "./schema.ts";
 import { createStepTime } from "./step-time.ts";
@@ -30,6 +31,7 @@ export interface ResolvedPool {
   readonly kvCacheDtype: KvFormat;
   /** Only where layers keep a window or a state. */
   readonly sizingContextTokens?: number;
+  readonly lora?: ResolvedLora;
   /** Of one accelerator. */
   readonly pricePerHourUsd: number;
 }
@@ -57,8 +59,10 @@ export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSe
     reserveBytes: engine.reserve ?? kept.reserveBytes,
     ...(hasUnlikeCaches(model) ? { sizingContextTokens: engine.sizingContextTokens ?? meanSequenceTokens } : {}),
   };
+  const lora = engine.lora && resolveLora(engine.lora, model, accelerator, layout);
   const { numGpuBlocks } = deriveKvBlocks({
     ...{ accelerator, model, ...memory, ...drafterOf(engine, model) },
+    ...(lora && { adapterBytesPerGpu: lora.slotBytesPerGpu }),
     tensorParallel: layout.tensor,
     pipelineParallel: layout.pipeline,
     dataParallel: layout.data,
@@ -71,6 +75,7 @@ export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSe
   return {
     input: {
       ...{ name, replicas: pool.replicas * layout.data, labels, profile, stepTime, numGpuBlocks },
+      ...(lora && { lora: lora.profile }),
       ...(pool.kvTiers && {
         kvTiers: resolveTiers(pool.kvTiers, model, kvCacheDtype, memory.sizingContextTokens ?? meanSequenceTokens),
       }),
@@ -79,6 +84,7 @@ export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSe
     ...{ accelerator, layout, profile, ...memory, numGpuBlocks, pricePerHourUsd },
     quantization: model.weightFormat,
     kvCacheDtype,
+    ...(lora && { lora }),
   };
 }
 

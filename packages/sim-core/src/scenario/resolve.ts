@@ -12,6 +12,7 @@ import { fillDefaults } from "./fill-defaults.ts";
 import type { LoadedScenario } from "./load.ts";
 import { scenarioJsonSchema } from "./load.ts";
 import { disaggregationOf, resolveDisaggregation } from "./resolve-disaggregation.ts";
+import { checkAdapters } from "./resolve-lora.ts";
 import { resolveNetwork } from "./resolve-network.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
 import { resolvePool } from "./resolve-pool.ts";
@@ -49,6 +50,7 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
     atPlace(loaded, [...path, "accelerator"], () => acceleratorNamed(pool.accelerator));
     return atPlace(loaded, path, () => resolvePool(pool, parts.model, meanSequence));
   });
+  checkAdapters(loaded, parts.workload);
   // Worked out anyway where a topology is given, as it may not fit.
   const disaggregation = disaggregationOf(spec.disaggregation, parts.router);
   const tiered = pools.some(({ input }) => input.kvTiers !== undefined);
@@ -143,7 +145,7 @@ function resolvedDocument(
   };
   const resolved = document.spec.pools.map((pool, index) => {
     const { accelerator, profile, reserveBytes, gpuMemoryUtilization, numGpuBlocks, pricePerHourUsd } = pools[index]!;
-    const { layout, quantization, kvCacheDtype, sizingContextTokens } = pools[index]!;
+    const { layout, quantization, kvCacheDtype, sizingContextTokens, lora } = pools[index]!;
     const { name: _name, scheduler: _scheduler, maxModelLenTokens, requestOverheadUs, ...limits } = profile;
     const { profile: profileName, speculative } = scenario.spec.pools[index]!.engine;
     return {
@@ -163,6 +165,7 @@ function resolvedDocument(
         kvCacheDtype,
         ...(sizingContextTokens === undefined ? {} : { sizingContextTokens }),
         ...(speculative === undefined ? {} : { speculative }),
+        ...(lora === undefined ? {} : { lora: lora.document }),
         requestOverhead: formatDurationUs(requestOverheadUs),
       },
     };

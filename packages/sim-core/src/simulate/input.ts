@@ -1,4 +1,5 @@
 import type { DecisionRecord, EndpointPickerConfig } from "@windtunnel/router-policies";
+import type { LoraProfile } from "../engine/lora-profile.ts";
 import type { EngineProfile } from "../engine/profile.ts";
 import type { StepTimeModel } from "../engine/step-time-model.ts";
 import type { FleetNetwork } from "../network/fleet-network.ts";
@@ -22,6 +23,8 @@ export interface PoolInput {
   readonly replicaLabels?: readonly Readonly<Record<string, string>>[];
   /** Where its replicas keep KV blocks below HBM; absent: nowhere. */
   readonly kvTiers?: KvTiersInput;
+  /** Absent: its replicas serve no LoRA adapters, and a request for one gets the model itself. */
+  readonly lora?: LoraProfile;
 }
 
 /** Everything a run depends on: same input, same bytes out. */

@@ -3,6 +3,7 @@ import { InvariantError } from "../errors.ts";
 import { checkDisaggregation } from "./disaggregation-laws.ts";
 import type { SimulationInput } from "./input.ts";
 import { checkLinks } from "./link-laws.ts";
+import { checkLora } from "./lora-laws.ts";
 import { Outcome, type RequestColumns, type SimulationResult } from "./result.ts";
 import { checkTiers } from "./tier-laws.ts";
 
@@ -17,6 +18,7 @@ export function checkLaws(input: SimulationInput, result: SimulationResult): voi
   checkDisaggregation(input, result);
   checkTiers(result);
   checkLinks(result);
+  checkLora(result);
 }
 
 function broken(law: string, what: string): never {

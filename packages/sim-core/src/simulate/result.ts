@@ -42,6 +42,26 @@ export interface RequestColumns {
   readonly disaggregation?: DisaggregationColumns;
   /** Only of a fleet with tiers below HBM. */
   readonly tiers?: TierColumns;
+  /** Only of a fleet that serves LoRA adapters. */
+  readonly lora?: LoraColumns;
+}
+
+/** What requests had to do with adapters, those that asked for none included. */
+export interface LoraColumns {
+  readonly adapters: readonly string[];
+  /** Index into `adapters`, -1 for none. */
+  readonly adapterOf: Int32Array;
+  /** Of its first step, what its adapter took that was not in a slot. */
+  readonly loadUs: Float64Array;
+  /** When it was first passed over, as its adapter had no place in the batch. */
+  readonly skippedUs: Float64Array;
+}
+
+/** Adapters that were put into the slots of one replica, by where they were, and how long its steps waited for them. */
+export interface AdapterLoads {
+  readonly fromHost: number;
+  readonly fromStorage: number;
+  readonly waitUs: number;
 }
 
 /** Of requests that were prefilled on one replica and decoded on another; NaN, -1 and 0 for the others. */
@@ -72,6 +92,8 @@ export interface ReplicaSummary {
   readonly completed: number;
   /** Prompts that it computed for other replicas; only of a fleet whose pods may do that. */
   readonly prefilledForOthers?: number;
+  /** Only of a replica that serves LoRA adapters. */
+  readonly adapterLoads?: AdapterLoads;
   readonly prefillTokens: number;
   readonly decodeTokens: number;
   readonly promptTokens: number;

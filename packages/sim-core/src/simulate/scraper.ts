@@ -1,3 +1,4 @@
+import type { LoraAdapters } from "@windtunnel/router-policies";
 import type { Engine, EngineGauges } from "../engine/engine-listener.ts";
 import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 
@@ -8,6 +9,7 @@ export interface ScrapedMetrics {
   kvCacheUsageFraction: number;
   cacheBlockSizeTokens: number;
   cacheNumBlocks: number;
+  lora?: LoraAdapters | undefined;
   updatedAtUs: number;
 }
 
@@ -28,18 +30,23 @@ export class Scraper {
   /** Time of the scrape that each engine's kept gauges are of; before the first, an interval before that. */
   readonly #keptUs: Float64Array;
   readonly #kept: Float64Array;
+  readonly #lora: ((engine: number) => LoraAdapters | undefined) | undefined;
+  readonly #keptLora: (LoraAdapters | undefined)[] = [];
   readonly #gauges: EngineGauges = { running: 0, waiting: 0, freeBlocks: 0 };
   #cursor = 0;
   /** Start of the interval that the cursor is in. */
   #cycleUs = FLOAT_ZERO;
 
+  /** @param lora what an engine shows of its adapters since its last event; absent: none serves any */
   constructor(
     engines: readonly Engine[],
     metrics: readonly ScrapedMetrics[],
     names: readonly string[],
     intervalUs: number,
+    lora?: (engine: number) => LoraAdapters | undefined,
   ) {
     this.#engines = engines;
+    this.#lora = lora;
     this.#metrics = metrics;
     this.#intervalUs = intervalUs;
     this.#phaseUs = Float64Array.from(names, (name) => scrapePhaseUs(name, intervalUs));
@@ -67,6 +74,7 @@ export class Scraper {
     this.#kept[engine * 3] = gauges.running;
     this.#kept[engine * 3 + 1] = gauges.waiting;
     this.#kept[engine * 3 + 2] = gauges.freeBlocks;
+    if (this.#lora !== undefined) this.#keptLora[engine] = this.#lora(engine);
   }
 
   /** Brings the metrics of every endpoint to its last scrape at or before `nowUs`. */
@@ -108,6 +116,7 @@ export class Scraper {
     metrics.runningRequestsSize = this.#kept[engine * 3]!;
     metrics.waitingQueueSize = this.#kept[engine * 3 + 1]!;
     metrics.kvCacheUsageFraction = 1 - this.#kept[engine * 3 + 2]! / total;
+    if (this.#lora !== undefined) metrics.lora = this.#keptLora[engine];
   }
 }
 

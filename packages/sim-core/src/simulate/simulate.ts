@@ -22,6 +22,7 @@ import { Gateway } from "./gateway.ts";
 import type { PoolInput, SimulationControl, SimulationInput } from "./input.ts";
 import { KvEventFeed } from "./kv-event-feed.ts";
 import { checkLaws } from "./laws.ts";
+import { LoraFleet } from "./lora-fleet.ts";
 import { Patience } from "./patience.ts";
 import { Outcome, type ReplicaSummary, type RequestColumns, type SimulationResult } from "./result.ts";
 import { Scraper } from "./scraper.ts";
@@ -73,6 +74,7 @@ class Simulation implements EngineListener {
   readonly #links: SharedLinks | undefined;
   readonly #disaggregation: Disaggregation | undefined;
   readonly #tiers: KvTiers | undefined;
+  readonly #lora: LoraFleet | undefined;
   readonly #patience: Patience | undefined;
   readonly #gateway: Gateway | undefined;
   /** By row, the slot of a request that its serving engine has, for clients that go; -1 for none. */
@@ -115,6 +117,7 @@ class Simulation implements EngineListener {
         this.#disaggregation = this.#newDisaggregation(input.disaggregation, links);
       if (tiered) this.#tiers = this.#newTiers(streams, links);
     }
+    if (input.pools.some(({ lora }) => lora !== undefined)) this.#lora = this.#newLora(input);
     for (const pool of input.pools) {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
     }
@@ -126,7 +129,7 @@ class Simulation implements EngineListener {
     const sheddable = input.workload.classes?.some(({ priority }) => priority < 0) ?? false;
     if (needs.metrics || (sheddable && needs.metricsForSheddable)) {
       const metrics = this.#members.map(({ endpoint }) => endpoint.metrics);
-      this.#scraper = new Scraper(this.#engines, metrics, names, input.scrapeIntervalUs);
+      this.#scraper = new Scraper(this.#engines, metrics, names, input.scrapeIntervalUs, this.#shownAdapters());
     }
     if (needs.kvEvents) this.#kvEvents = new KvEventFeed(this.#router, this.#members, this.#tiers?.chains);
     if (input.seriesIntervalUs !== undefined) this.#series = new SeriesRecorder(this.#engines, input.seriesIntervalUs);
@@ -145,7 +148,9 @@ class Simulation implements EngineListener {
       log,
       itl: this.#itl,
       connector: this.#connectorOf(number),
+      lora: this.#lora?.parts(number, pool) ?? null,
       aborted: (slot) => {
+        this.#lora?.left(number, slot);
         this.#tiers?.left(slot);
         if (this.#disaggregation?.forgetsPrefill(slot) !== true) this.#requests.release(slot);
       },
@@ -166,7 +171,28 @@ class Simulation implements EngineListener {
 
   #listenerOf(replica: number): EngineListener {
     const listener = this.#disaggregation?.listener(replica) ?? this;
-    return this.#tiers?.listener(replica, listener) ?? listener;
+    const heard = this.#tiers?.listener(replica, listener) ?? listener;
+    return this.#lora?.listener(replica, heard) ?? heard;
+  }
+
+  #newLora({ workload, pools }: SimulationInput): LoraFleet {
+    const simulation = this;
+    const lora = new LoraFleet(workload, pools, {
+      requests: this.#requests,
+      columns: this.#columns,
+      get nowUs() {
+        return simulation.#nowUs;
+      },
+    });
+    this.#columns.lora = lora.columns;
+    return lora;
+  }
+
+  /** vLLM exports nothing of adapters before the output of its first step. */
+  #shownAdapters() {
+    const lora = this.#lora;
+    if (lora === undefined) return undefined;
+    return (replica: number) => (this.#engines[replica]!.counters.steps === 0 ? undefined : lora.shown(replica));
   }
 
   #connectorOf(replica: number): KvConnector | null {
@@ -457,6 +483,7 @@ class Simulation implements EngineListener {
 
   #summarise({ engine, endpoint, pool }: Member, index: number): ReplicaSummary {
     const { counters, evictedBlocks, totalBlocks } = engine;
+    const loads = this.#lora?.loadsOf(index);
     return {
       name: endpoint.name,
       pool: pool.name,
@@ -464,6 +491,7 @@ class Simulation implements EngineListener {
       busyUs: counters.busyUs + 0,
       completed: this.#completed[index]!,
       ...(this.#prefilled === undefined ? {} : { prefilledForOthers: this.#prefilled[index]! }),
+      ...(loads === undefined ? {} : { adapterLoads: loads }),
       prefillTokens: counters.prefillTokens,
       decodeTokens: counters.decodeTokens,
       promptTokens: this.#promptTokens[index]!,

@@ -16,18 +16,18 @@ interface MadeKeys {
  * identified by the segment that holds its last token and its length, so these are a block's two numbers.
  */
 export class SimulatedRequest implements InferenceRequest {
-  readonly targetModel: string;
   readonly promptCount = 1;
   readonly fairnessId = "default-flow";
   readonly #workload: Workload;
   readonly #segments: PromptSegments | undefined;
+  readonly #modelName: string;
   readonly #made: MadeKeys[] = [];
   #row = 0;
 
   constructor(workload: Workload, modelName: string) {
     this.#workload = workload;
     this.#segments = workload.segments;
-    this.targetModel = modelName;
+    this.#modelName = modelName;
   }
 
   set row(row: number) {
@@ -36,6 +36,13 @@ export class SimulatedRequest implements InferenceRequest {
 
   get id(): number {
     return this.#row;
+  }
+
+  /** The adapter that it asks for, as clients name it in `model`, or the model. */
+  get targetModel(): string {
+    const { adapters, adapterOf } = this.#workload;
+    if (adapters === undefined || adapterOf === undefined) return this.#modelName;
+    return adapters[adapterOf[this.#row]!] ?? this.#modelName;
   }
 
   get promptTokens(): number {

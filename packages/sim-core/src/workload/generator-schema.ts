@@ -136,6 +136,29 @@ const sharedPrefixesSchema = z.strictObject({
   zipfExponent: z.number().min(0).default(0).describe("Popularity of group k is 1 / k^zipfExponent; 0 = equal"),
 });
 
+/** LoRA adapters that requests ask for. */
+const adaptersSchema = z
+  .strictObject({
+    count: z.int().min(1).max(100_000).describe("Number of different adapters"),
+    zipfExponent: z.number().min(0).default(0).describe("Popularity of adapter k is 1 / k^zipfExponent; 0 = equal"),
+    weights: z.array(z.number().min(0)).optional().describe("Popularity of each instead, one per adapter"),
+    fraction: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(1)
+      .describe("Share that asks for an adapter; others for the model itself"),
+    names: z.string().min(1).default("adapter-").describe("What their names begin with; a number follows, from 0"),
+  })
+  .refine(({ count, weights }) => weights === undefined || weights.length === count, {
+    error: "expected one weight per adapter",
+    path: ["weights"],
+  })
+  .refine(({ weights }) => weights === undefined || weights.some((weight) => weight > 0), {
+    error: "expected a weight above 0",
+    path: ["weights"],
+  });
+
 /** A tenant or application: its share, what it was promised, and lengths of its own where they differ. */
 const workloadClassSchema = z.strictObject({
   name: z.string().min(1),
@@ -166,6 +189,7 @@ export const syntheticSchema = z
     sharedPrefixes: sharedPrefixesSchema.optional(),
     sessions: sessionsSchema.optional(),
     classes: z.array(workloadClassSchema).min(1).max(256).optional(),
+    adapters: adaptersSchema.optional().describe("LoRA adapters that requests, or sessions, ask for"),
   })
   .superRefine((spec, context) => {
     const limits = [spec.count, spec.duration, spec.sessions?.count].filter((limit) => limit !== undefined);

@@ -7,7 +7,7 @@ import type { PromptSegments, Workload } from "./workload.ts";
  * @param arrivalUs of the picked rows, in the new order
  */
 export function pickRows(workload: Workload, rows: Int32Array, arrivalUs: Float64Array): Workload {
-  const { segments, releasedBy, classOf } = workload;
+  const { segments, releasedBy, classOf, adapterOf } = workload;
   const newRow = new Int32Array(workload.count).fill(-1);
   if (releasedBy !== undefined) for (let i = 0; i < rows.length; i++) newRow[rows[i]!] = i;
   return {
@@ -21,6 +21,7 @@ export function pickRows(workload: Workload, rows: Int32Array, arrivalUs: Float6
       ? {}
       : { releasedBy: rows.map((row) => (releasedBy[row]! < 0 ? -1 : newRow[releasedBy[row]!]!)) }),
     ...(classOf === undefined ? {} : { classOf: Uint8Array.from(rows, (row) => classOf[row]!) }),
+    ...(adapterOf === undefined ? {} : { adapterOf: rows.map((row) => adapterOf[row]!) }),
   };
 }
 

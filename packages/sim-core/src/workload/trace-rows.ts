@@ -28,6 +28,9 @@ export interface TraceTable {
   readonly releasedBy?: Int32Array;
   readonly classOf?: Uint8Array;
   readonly classNames?: readonly string[];
+  /** Index into `adapters` of the LoRA adapter that a row asks for, -1 for none. */
+  readonly adapterOf?: Int32Array;
+  readonly adapters?: readonly string[];
   /** Rows that were left out, by reason. */
   readonly skipped: ReadonlyMap<string, number>;
   /** What a reader of the numbers must know, e.g. that token counts are estimates. */
@@ -45,6 +48,8 @@ export class TraceRows {
   readonly #releasedBy = new GrowingInt32();
   readonly #classOf = new GrowingInt32();
   readonly #classNames = new Map<string, number>();
+  readonly #adapterOf = new GrowingInt32();
+  readonly #adapters = new Map<string, number>();
   readonly #offsets = new GrowingInt32();
   readonly #ids = new GrowingInt32();
   readonly #endTokens = new GrowingInt32();
@@ -71,6 +76,7 @@ export class TraceRows {
     this.#outputTokens.push(outputTokens);
     this.#releasedBy.push(-1);
     this.#classOf.push(0);
+    this.#adapterOf.push(-1);
     this.#offsets.push(this.#ids.length);
     this.#outputIds.push(-1);
     return row;
@@ -110,19 +116,28 @@ export class TraceRows {
    * Names the segments of the last row's prompt, of any lengths, by ids that alone mean the whole prefix.
    *
    * @param endTokens ascending, the last equal to the prompt's tokens
+   * @param scope ids of different scopes are different segments
    */
-  nameSegments(ids: readonly number[], endTokens: readonly number[]): void {
+  nameSegments(ids: readonly number[], endTokens: readonly number[], scope = 0): void {
     this.#hasHashIds = true;
     for (let i = 0; i < ids.length; i++) {
-      this.#ids.push(this.#chains.numberOf(-1, ids[i]!));
+      this.#ids.push(this.#chains.numberOf(-1 - scope, ids[i]!));
       this.#endTokens.push(endTokens[i]!);
     }
   }
 
   /** Names the segment that the last row's generated tokens continue, as `nameSegments` does. */
-  nameOutput(id: number): void {
+  nameOutput(id: number, scope = 0): void {
     this.#hasOutputIds = true;
-    this.#outputIds.set(this.count - 1, this.#chains.numberOf(-1, id));
+    this.#outputIds.set(this.count - 1, this.#chains.numberOf(-1 - scope, id));
+  }
+
+  /** The LoRA adapter that the last row asks for; gives its number, from 0. */
+  setAdapter(name: string): number {
+    const index = this.#adapters.get(name) ?? this.#adapters.size;
+    this.#adapters.set(name, index);
+    this.#adapterOf.set(this.count - 1, index);
+    return index;
   }
 
   setClass(name: string): void {
@@ -156,6 +171,9 @@ export class TraceRows {
       ...(this.#hasReleases ? { releasedBy: this.#releasedBy.toArray() } : {}),
       ...(this.#classNames.size > 1
         ? { classOf: Uint8Array.from(this.#classOf.toArray()), classNames: [...this.#classNames.keys()] }
+        : {}),
+      ...(this.#adapters.size > 0
+        ? { adapterOf: this.#adapterOf.toArray(), adapters: [...this.#adapters.keys()] }
         : {}),
       skipped: this.#skipped,
       notes: [...this.#notes],

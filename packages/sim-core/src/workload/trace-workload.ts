@@ -34,7 +34,7 @@ export function workloadFromTrace(table: TraceTable, options: TraceWorkloadOptio
   const order = servingOrder(table, arrivalUs, skipped);
   if (order.rows.length === 0)
     throw new TraceError(`${table.file}: found no request that can be served; allowed: 1 or more`);
-  const { segments, classOf, classNames } = table;
+  const { segments, classOf, classNames, adapterOf, adapters } = table;
   const workload: Workload = {
     name: options.name ?? table.file,
     count: order.rows.length,
@@ -49,6 +49,9 @@ export function workloadFromTrace(table: TraceTable, options: TraceWorkloadOptio
           classOf: Uint8Array.from(order.rows, (row) => classOf[row]!),
           classes: classNames.map((name) => ({ name, priority: 0 })),
         }),
+    ...(adapterOf === undefined || adapters === undefined
+      ? {}
+      : { adapterOf: order.rows.map((row) => adapterOf[row]!), adapters }),
   };
   return { workload, skipped };
 }

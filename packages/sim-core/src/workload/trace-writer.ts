@@ -132,7 +132,7 @@ function refuseSessions(workload: Workload, format: string): void {
 }
 
 function windtunnelWriter(workload: Workload, options: TraceWriterOptions): TraceWriter {
-  const { segments, releasedBy, classOf, classes } = workload;
+  const { segments, releasedBy, classOf, classes, adapterOf, adapters } = workload;
   const idOf = (id: number): number => {
     const hashId = options.hashIds?.[id] ?? id;
     return hashId < 0 ? id : hashId;
@@ -146,6 +146,7 @@ function windtunnelWriter(workload: Workload, options: TraceWriterOptions): Trac
       const seconds = workload.arrivalUs[row]! / 1e6;
       const parent = releasedBy === undefined ? -1 : releasedBy[row]!;
       const outputId = segments?.outputIds?.[row] ?? -1;
+      const adapter = adapters?.[adapterOf?.[row] ?? -1];
       return JSON.stringify({
         ...(parent < 0 ? { arrivalSeconds: seconds } : { releasedBy: parent, thinkSeconds: seconds }),
         promptTokens: workload.promptTokens[row],
@@ -153,6 +154,7 @@ function windtunnelWriter(workload: Workload, options: TraceWriterOptions): Trac
         ...(segments === undefined ? {} : { segments: segmentPairs(workload, row, written) }),
         ...(outputId < 0 ? {} : { outputSegment: written(outputId) }),
         ...(classOf === undefined ? {} : { class: classes?.[classOf[row]!]?.name ?? "" }),
+        ...(adapter === undefined ? {} : { adapter }),
       });
     },
   };

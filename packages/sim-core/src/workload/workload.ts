@@ -22,6 +22,13 @@ export interface Workload {
   /** Class (tenant, application, type) of each row, an index into `classes`. */
   readonly classOf?: Uint8Array;
   readonly classes?: readonly WorkloadClass[];
+  /**
+   * LoRA adapter that each row asks for, an index into `adapters`, or -1 for the model itself. Prompts of different
+   * adapters have no segment in common (`separateByAdapter`).
+   */
+  readonly adapterOf?: Int32Array;
+  /** Names of the adapters, which are model names to a router. */
+  readonly adapters?: readonly string[];
 }
 
 export interface WorkloadClass {

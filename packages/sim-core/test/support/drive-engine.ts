@@ -2,6 +2,8 @@ import type { Engine, EngineGauges, EngineListener } from "../../src/engine/engi
 import { ItlRecorder } from "../../src/engine/itl-histogram.ts";
 import type { KvConnector } from "../../src/engine/kv-connector.ts";
 import { KvEventLog } from "../../src/engine/kv-event-log.ts";
+import type { LoraProfile } from "../../src/engine/lora-profile.ts";
+import type { LoraParts } from "../../src/engine/lora-slots.ts";
 import { PlainReplica } from "../../src/engine/plain-replica.ts";
 import type { EngineProfile } from "../../src/engine/profile.ts";
 import { PromptStreams } from "../../src/engine/prompt-streams.ts";
@@ -46,6 +48,8 @@ export interface Drive {
   readonly priorities?: readonly number[];
   readonly kvEventDelayUs?: number;
   readonly elsewhere?: Elsewhere;
+  /** For the workload's adapters. */
+  readonly lora?: LoraProfile;
   /** By row: when after its arrival its client is gone, Infinity for never. */
   readonly cancelAfterUs?: readonly number[];
 }
@@ -89,6 +93,7 @@ export function driveEngine(drive: Drive) {
     log,
     itl,
     connector: connector ?? null,
+    lora: drive.lora === undefined ? null : loraParts(drive.lora, workload, timeline, row, () => nowUs),
     aborted: (slot: number) => {
       timeline.push(["aborted", row(slot), nowUs]);
       slotOf.delete(row(slot));
@@ -165,6 +170,30 @@ export function driveEngine(drive: Drive) {
     /** Blocks stored and evicted, each with its time, in no order. */
     changes: changes.sort(),
     engine,
+  };
+}
+
+function loraParts(
+  profile: LoraProfile,
+  { adapterOf, adapters, count }: Workload,
+  timeline: [string, number, number, number?][],
+  row: (slot: number) => number,
+  now: () => number,
+): LoraParts {
+  const skipped = new Set<number>();
+  return {
+    profile,
+    adapterOf: adapterOf ?? new Int32Array(count).fill(-1),
+    adapters: adapters?.length ?? 0,
+    listener: {
+      loaded: (slot, us, fromStorage) =>
+        timeline.push([fromStorage ? "fetched" : "loaded-adapter", row(slot), now(), us]),
+      skipped(slot) {
+        // How often a request is looked at is each engine's own affair.
+        if (!skipped.has(row(slot))) timeline.push(["skipped", row(slot), now()]);
+        skipped.add(row(slot));
+      },
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import type { Workload } from "../../src/workload/workload.ts";
 import { bentStepTime } from "./bent-step-time.ts";
 import { driveEngine, type Elsewhere, profile } from "./drive-engine.ts";
+import { randomAdapters, withAdapters } from "./random-adapters.ts";
 import { randomWorkload } from "./random-workload.ts";
 
 /** Of each row: what share of it lies elsewhere, and how long loads and reads take. */
@@ -50,6 +51,7 @@ const scenario = fc.record({
   lookEveryUs: fc.integer({ min: 500, max: 50_000 }),
   priorities: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 40, maxLength: 40 }),
   elsewhere: fc.option(elsewhere, { nil: undefined }),
+  lora: fc.option(randomAdapters, { nil: undefined }),
   chunked: fc.constantFrom(true, true, true, false),
   cancelAfterUs: fc.option(
     fc.array(fc.oneof(fc.constantFrom(Infinity, 1), fc.integer({ min: 1, max: 100_000 })), {
@@ -67,9 +69,12 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
     ...given.workload.promptTokens.map((tokens, row) => tokens + given.workload.outputTokens[row]!),
   );
   const { scheduler, ...settings } = given;
+  // Adapters are served by vLLM's rules only.
+  const lora = scheduler === undefined ? given.lora : undefined;
+  const workload = lora ? withAdapters(given.workload, lora) : given.workload;
   const size = given.blockSizeTokens;
   const drive = {
-    workload: given.workload,
+    workload,
     profile: profile({
       ...settings,
       // Whole prompts only where each fits in a step.
@@ -86,7 +91,8 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
     looks: Array.from({ length: 60 }, (_, at) => at * given.lookEveryUs),
     priorities: given.priorities,
     ...(given.cancelAfterUs ? { cancelAfterUs: given.cancelAfterUs } : {}),
-    ...(given.elsewhere ? { elsewhere: asElsewhere(given.elsewhere, given.workload, given.blockSizeTokens) } : {}),
+    ...(lora ? { lora: lora.profile } : {}),
+    ...(given.elsewhere ? { elsewhere: asElsewhere(given.elsewhere, workload, given.blockSizeTokens) } : {}),
   };
   const plain = driveEngine({ ...drive, path: "plain" });
   const fast = driveEngine({ ...drive, path: "fast" });

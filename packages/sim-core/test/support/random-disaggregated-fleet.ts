@@ -7,6 +7,7 @@ import { defaultTopology } from "../../src/network/topology.ts";
 import type { SimulationInput } from "../../src/simulate/input.ts";
 import { bentStepTime } from "./bent-step-time.ts";
 import { profile } from "./drive-engine.ts";
+import { randomAdapters, servingAdapters } from "./random-adapters.ts";
 import { randomWorkload } from "./random-workload.ts";
 import { ALWAYS_DISAGGREGATE, disaggregation } from "./two-pods.ts";
 
@@ -83,6 +84,7 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
       // Pods that prefill for one another can wait for one another until this is over.
       holdTimeoutUs: fc.constantFrom(3_000, 200_000),
     }),
+    lora: fc.option(randomAdapters, { nil: undefined }),
     seed: fc.nat(1000),
   })
   .map((given) => {
@@ -96,7 +98,7 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
       numGpuBlocks: Math.ceil(most / 16) + 1 + given.spareBlocks,
       labels: { "llm-d.ai/role": role },
     })).filter(({ replicas }) => replicas > 0);
-    return {
+    const input = {
       workload,
       pools,
       router: loadEndpointPickerConfig(given.config, { file: "pd.yaml" }),
@@ -107,4 +109,5 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
       disaggregation: disaggregation(given.flow),
       ...(given.linked ? { network: networkOf(pools) } : {}),
     };
+    return servingAdapters(input, given.lora);
   });

@@ -6,10 +6,24 @@ import { simulate } from "../../src/simulate/simulate.ts";
 import type { Workload, WorkloadStage } from "../../src/workload/workload.ts";
 import { bentStepTime } from "./bent-step-time.ts";
 import { profile } from "./drive-engine.ts";
+import { randomAdapters, servingAdapters } from "./random-adapters.ts";
 import { randomWorkload } from "./random-workload.ts";
 
 /** Router presets that between them read every signal there is. */
 const PRESETS = ["least-connections", "optimized-baseline", "precise-prefix-cache", "random", "round-robin"] as const;
+
+/** Prefers pods that run the request's adapter, as of their last scrape. */
+const BY_ADAPTER = `apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: lora-affinity-scorer
+- type: queue-scorer
+schedulingProfiles:
+- name: default
+  plugins:
+  - { pluginRef: lora-affinity-scorer, weight: 2 }
+  - { pluginRef: queue-scorer }
+`;
 
 /** How rows are sent: at their own times, when an earlier one has ended, in stages, or by a bounded client. */
 const sending = fc.record({
@@ -55,7 +69,8 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
   .record({
     workload: randomWorkload(40, 300),
     how: sending,
-    preset: fc.constantFrom(...PRESETS),
+    preset: fc.constantFrom(...PRESETS, "adapters"),
+    lora: fc.option(randomAdapters, { nil: undefined }),
     replicas: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 2 })),
     spareBlocks: fc.integer({ min: 0, max: 60 }),
     maxNumSeqs: fc.constantFrom(1, 3, 8),
@@ -76,15 +91,16 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
       numGpuBlocks: Math.ceil(most / 16) + 1 + given.spareBlocks,
       labels: {},
     });
-    return {
+    const input = {
       workload,
       pools: [pool("quick", given.replicas[0], 321.7), pool("slow", given.replicas[1], 1_234.5)],
-      router: loadEndpointPickerConfig(presetText(given.preset) ?? "", { file: given.preset }),
+      router: loadEndpointPickerConfig(presetText(given.preset) ?? BY_ADAPTER, { file: given.preset }),
       modelName: "model",
       seed: given.seed,
       scrapeIntervalUs: given.scrapeIntervalUs,
       kvEventDelayUs: given.kvEventDelayUs,
     };
+    return servingAdapters(input, given.lora);
   });
 
 /** Looks at `shouldStop`, some thousands of events apart, after which a small run has gone astray. */

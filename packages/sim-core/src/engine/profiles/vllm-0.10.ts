@@ -9,6 +9,7 @@ export const vllm010: EngineVersion = {
   name: "vllm-0.10",
   summary: "vLLM 0.10, V1 engine",
   stepOverheadUs: 3_000,
+  servesAdapters: true,
   memory: () => VLLM_MEMORY,
   requestOverheadUs: 12_000,
   settings: (accelerator) => vllmSettings(accelerator, false),

@@ -12,6 +12,7 @@ export const vllm019: EngineVersion = {
   name: "vllm-0.19",
   summary: "vLLM 0.19, V1 engine",
   stepOverheadUs: 1_000,
+  servesAdapters: true,
   memory: () => VLLM_MEMORY,
   requestOverheadUs: 2_000,
   // Admits only when blocks for the whole prompt are free: vLLM pull request 37307, March 2026.

@@ -7,7 +7,7 @@ const US_PER_SECOND = 1e6;
 /** A workload's own columns, the only format that keeps every one of them. */
 export const windtunnel: TraceFormat = {
   name: "windtunnel",
-  summary: "Windtunnel JSONL: seconds, lengths, prompt segments of any length, sessions, classes",
+  summary: "Windtunnel JSONL: seconds, lengths, prompt segments of any length, sessions, classes, adapters",
   columns: {
     arrivalSeconds: "arrival (s)",
     promptTokens: "prompt tokens",
@@ -17,6 +17,7 @@ export const windtunnel: TraceFormat = {
     releasedBy: "record (from 0) whose end releases this one",
     thinkSeconds: "delay after that end (s)",
     class: "class",
+    adapter: "LoRA adapter that the request asks for",
   },
   matches: (head) => hasKeys(head, "promptTokens", "outputTokens"),
   open: (rows) => ({
@@ -31,14 +32,16 @@ export const windtunnel: TraceFormat = {
       } else {
         rows.add(record.decimal("arrivalSeconds") * US_PER_SECOND, promptTokens, outputTokens);
       }
-      if (record.has("segments")) nameSegments(rows, record, promptTokens);
-      if (record.has("outputSegment")) rows.nameOutput(record.tokens("outputSegment"));
+      // Adapters share nothing of what they compute of one text.
+      const scope = record.has("adapter") ? 1 + rows.setAdapter(record.text("adapter")) : 0;
+      if (record.has("segments")) nameSegments(rows, record, promptTokens, scope);
+      if (record.has("outputSegment")) rows.nameOutput(record.tokens("outputSegment"), scope);
       if (record.has("class")) rows.setClass(record.text("class"));
     },
   }),
 };
 
-function nameSegments(rows: TraceRows, record: JsonRecord, promptTokens: number): void {
+function nameSegments(rows: TraceRows, record: JsonRecord, promptTokens: number, scope: number): void {
   const allowed = `pairs [id, end] with ends that ascend to promptTokens (${promptTokens})`;
   const segments = record.value("segments");
   if (!Array.isArray(segments)) throw record.bad("segments", allowed);
@@ -54,5 +57,5 @@ function nameSegments(rows: TraceRows, record: JsonRecord, promptTokens: number)
     ends.push(end);
   }
   if (last !== promptTokens) throw record.bad("segments", allowed);
-  rows.nameSegments(ids, ends);
+  rows.nameSegments(ids, ends, scope);
 }

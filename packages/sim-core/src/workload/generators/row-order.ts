@@ -39,7 +39,7 @@ function digitStarts(digits: Uint16Array, starts: Int32Array): void {
 
 /** The workload with its rows in this order; only for rows that nothing else refers to (no `releasedBy`, no stages). */
 export function reorderRows(workload: Workload, order: Int32Array): Workload {
-  const { segments, classOf } = workload;
+  const { segments, classOf, adapterOf } = workload;
   return {
     ...workload,
     arrivalUs: gather(workload.arrivalUs, order, new Float64Array(order.length)),
@@ -47,6 +47,7 @@ export function reorderRows(workload: Workload, order: Int32Array): Workload {
     outputTokens: gather(workload.outputTokens, order, new Int32Array(order.length)),
     ...(segments === undefined ? {} : { segments: reorderSegments(segments, order) }),
     ...(classOf === undefined ? {} : { classOf: gather(classOf, order, new Uint8Array(order.length)) }),
+    ...(adapterOf === undefined ? {} : { adapterOf: gather(adapterOf, order, new Int32Array(order.length)) }),
   };
 }
 

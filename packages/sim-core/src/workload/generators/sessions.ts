@@ -5,6 +5,7 @@ import type { PromptSegments, Workload } from "../workload.ts";
 import { arrivalTimesUs, streamAt } from "./arrivals.ts";
 import { type LengthSampler, lengthSampler, lognormalQuantile, type Quantile } from "./distributions.ts";
 import { type PrefixGroups, prefixGroups } from "./prefix-groups.ts";
+import { withAdapters } from "./request-adapters.ts";
 import { type RequestClasses, requestClasses } from "./request-classes.ts";
 import { ascendingOrder, reorderRows } from "./row-order.ts";
 
@@ -60,7 +61,8 @@ export function generateSessions(spec: SyntheticSpec, sessions: Sessions, seed: 
   while (rows.rows < rowLimit && rows.sessions < sessionLimit) addSession(rows, model, rowLimit);
   const startUs = starts ?? arrivalTimesUs(spec.arrivals, { count: rows.sessions }, seed);
   const workload = sessions.mode === "closed" ? closedLoop(rows, startUs) : openLoop(rows, startUs, sessions);
-  const columns = sessionColumns(spec.name, rows, model, workload);
+  const plain = sessionColumns(spec.name, rows, model, workload);
+  const columns = withAdapters(plain, spec, seed, (row) => rows.sessionOf[row]!);
   return sessions.mode === "closed" ? columns : reorderRows(columns, ascendingOrder(columns.arrivalUs));
 }
 

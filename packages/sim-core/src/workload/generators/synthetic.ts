@@ -3,6 +3,7 @@ import type { SyntheticSpec } from "../generator-schema.ts";
 import type { PromptSegments, Workload } from "../workload.ts";
 import { arrivalTimesUs } from "./arrivals.ts";
 import { type PrefixGroups, prefixGroups } from "./prefix-groups.ts";
+import { withAdapters } from "./request-adapters.ts";
 import { type RequestClasses, requestClasses } from "./request-classes.ts";
 import { generateSessions } from "./sessions.ts";
 
@@ -25,7 +26,7 @@ function generateRequests(spec: SyntheticSpec, seed: number): Workload {
   const classOf = new Uint8Array(classes.classes === undefined ? 0 : count);
   if (classOf.length > 0) for (let row = 0; row < count; row++) classOf[row] = classes.classAt(row);
   const promptTokens = lengthColumn(classes, "prompt", classOf, count, seed);
-  return {
+  const workload = {
     name: spec.name,
     count,
     arrivalUs,
@@ -34,6 +35,7 @@ function generateRequests(spec: SyntheticSpec, seed: number): Workload {
     ...(groups === undefined ? {} : { segments: prependPrefixes(promptTokens, groups) }),
     ...(classes.classes === undefined ? {} : { classOf, classes: classes.classes }),
   };
+  return withAdapters(workload, spec, seed);
 }
 
 function lengthColumn(

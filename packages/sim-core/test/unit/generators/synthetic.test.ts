@@ -163,3 +163,48 @@ describe("syntheticSchema", () => {
     expect(syntheticSchema.safeParse({ ...base, ...spec }).error?.message).toContain(message);
   });
 });
+
+describe("adapters", () => {
+  const shared = { sharedPrefixes: { groups: 2, tokens: 50 } };
+
+  test("are drawn by popularity and leave all other draws as they were", () => {
+    const plain = generate({ count: 20_000, ...shared, promptTokens: { distribution: "geometric", mean: 100 } });
+    const given = { count: 4, zipfExponent: 1, fraction: 0.75, names: "tenant-" };
+    const workload = generate({
+      ...{ count: 20_000, ...shared, promptTokens: { distribution: "geometric", mean: 100 } },
+      adapters: given,
+    });
+    expect(workload.adapters).toEqual(["tenant-0", "tenant-1", "tenant-2", "tenant-3"]);
+    const shares = [-1, 0, 1, 2, 3].map(
+      (adapter) => workload.adapterOf!.filter((one) => one === adapter).length / 20_000,
+    );
+    // Of three quarters, 12/25, 6/25, 4/25 and 3/25; four standard deviations are 0.014.
+    for (const [at, expected] of [0.25, 0.36, 0.18, 0.12, 0.09].entries()) {
+      expect(Math.abs(shares[at]! - expected)).toBeLessThan(0.014);
+    }
+    expect([workload.promptTokens, workload.outputTokens]).toEqual([plain.promptTokens, plain.outputTokens]);
+  });
+
+  test("share no prefix with one another", () => {
+    const workload = generate({ count: 300, ...shared, adapters: { count: 3, weights: [1, 1, 0] } });
+    const owner = new Map<number, number>();
+    for (let at = 0; at < workload.count; at++) {
+      const adapter = workload.adapterOf![at]!;
+      expect(adapter).not.toBe(2);
+      for (const [id] of row(workload, at)) {
+        expect(id).toBeLessThan(workload.segments!.idCount);
+        expect(owner.get(id) ?? adapter).toBe(adapter);
+        owner.set(id, adapter);
+      }
+    }
+    // Two groups under two adapters.
+    expect(new Set(Array.from({ length: 300 }, (_, at) => row(workload, at)[0]![0])).size).toBe(4);
+  });
+
+  test("stay the same in all turns of a session", () => {
+    const sessions = { count: 40, turns: 3 };
+    const { adapterOf } = generate({ sessions, adapters: { count: 5 } });
+    for (let at = 0; at < 120; at += 3) expect(new Set(adapterOf!.slice(at, at + 3)).size).toBe(1);
+    expect(new Set(adapterOf).size).toBe(5);
+  });
+});

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { workloadFromTrace } from "../../../src/workload/trace-workload.ts";
+import { createTraceWriter } from "../../../src/workload/trace-writer.ts";
 import { jsonl, readText as read } from "./read-text.ts";
 
 const rows = (table: ReturnType<typeof read>): number[][] =>
@@ -279,6 +281,22 @@ describe("windtunnel", () => {
     expect([...table.segments!.outputIds!]).toEqual([2, -1]);
     expect([...table.releasedBy!]).toEqual([-1, 0]);
     expect(table.classNames).toEqual(["a", "b"]);
+  });
+
+  test("adapters, whose prompts share nothing with one another's, there and back", () => {
+    const row = { arrivalSeconds: 1, promptTokens: 30, outputTokens: 5, segments: [[9, 30]] };
+    const table = read(jsonl({ ...row, adapter: "sql" }, row, { ...row, adapter: "chat" }, { ...row, adapter: "sql" }));
+    expect(table.adapters).toEqual(["sql", "chat"]);
+    expect([...table.adapterOf!]).toEqual([0, -1, 1, 0]);
+    expect([...table.segments!.ids]).toEqual([0, 1, 2, 0]);
+    const { workload } = workloadFromTrace(table);
+    const writer = createTraceWriter("windtunnel", workload, { hashIds: table.hashIds! });
+    const again = read([0, 1, 2, 3].map((at) => writer.line(at)).join("\n"));
+    expect([again.adapters, again.adapterOf, again.segments]).toEqual([
+      table.adapters,
+      table.adapterOf,
+      table.segments,
+    ]);
   });
 
   test("ends must ascend to the prompt's tokens", () => {
