@@ -286,7 +286,7 @@ ${measuredRunTable()}
 - Linear-attention and state-space layers: 0.25 of BF16 peak in prefill, their state read and written at 0.6 of the
   bandwidth. Indexers of sparse attention: 0.5 of FP8 peak and of the bandwidth. Sparse attention as dense, absorbed.
 - DeepSeek-V4: each token of a prompt is a query of the decode kernel, in the efficiency of decoding MLA over as much
-  context; its compressors' states, 0.2 % of padding in pages and the layer that drafts' own projection cost nothing.
+  context; reading and writing its compressors' states and the projection before the layer that drafts cost nothing.
   Hyper-connections: six kernels a layer that move all residual streams, whole on every device. No measured point has it.
 - All-to-all: 20 us each way and 0.88 of the link, of the network beyond the link's domain (DeepEP's README).
 - Data-parallel ranks: each takes the time of a batch like its own on every rank; they do not wait for the longest.

@@ -2,7 +2,7 @@ import { ScenarioError } from "../errors.ts";
 import { type Accelerator, memoryBytes } from "../hardware/accelerator.ts";
 import { formatBytes } from "../kernel/units.ts";
 import type { KvFormat, ModelArchitecture } from "../model/architecture.ts";
-import { meanTokenBytesPerGpu } from "../model/kv-cache-size.ts";
+import { pooledTokenBytesPerGpu } from "../model/packed-blocks.ts";
 import { weightBytesByPart } from "../model/parameters.ts";
 import { VLLM_MEMORY } from "./profiles/vllm-settings.ts";
 import { largestStageFraction } from "./step-time/pipeline.ts";
@@ -62,8 +62,8 @@ function weightBytesPerGpu({ model, tensorParallel, pipelineParallel = 1, dataPa
 function tokenBytesPerGpu(input: KvBlocksInput): number {
   const { model, tensorParallel, kvFormat = "bfloat16", pipelineParallel = 1, drafter } = input;
   const context = input.sizingContextTokens ?? DEFAULT_SIZING_CONTEXT_TOKENS;
-  const bytes = meanTokenBytesPerGpu(model, tensorParallel, kvFormat, context);
-  const drafts = drafter === undefined ? 0 : meanTokenBytesPerGpu(drafter, tensorParallel, kvFormat, context);
+  const bytes = pooledTokenBytesPerGpu(model, tensorParallel, kvFormat, context);
+  const drafts = drafter === undefined ? 0 : pooledTokenBytesPerGpu(drafter, tensorParallel, kvFormat, context);
   return bytes * largestStageFraction(model.layers, pipelineParallel) + drafts;
 }
 

@@ -28,8 +28,7 @@ interface LayerCache {
 
 /**
  * Caches of a layer over a shared latent: the window, and where it has rows, those with the indexer's keys, and the FP32
- * latents and scores of the runs that the next row is made of (vLLM 0.22.1, `CompressorStateCache`). Bytes that fill up
- * pages, 0.2 %, are left out.
+ * latents and scores of the runs that the next row is made of (vLLM 0.22.1, `CompressorStateCache`).
  */
 function sharedLatentCaches(layer: AttentionLayers, shared: SharedLatent, format: KvFormat): LayerCache[] {
   const { headDim, spanTokens, indexer } = layer;

@@ -90,14 +90,28 @@ describe("KV blocks of parallel layouts, by hand", () => {
   });
   it("rows for runs of tokens make a token small, and windows and runs that are no row yet a sequence large", () => {
     const layout = { tensorParallel: 4, kvFormat: "fp8", blockSizeTokens: 256 } as const;
-    const long = on("deepseek-ai/DeepSeek-V4-Flash", { ...layout, sizingContextTokens: 1 << 20 });
-    // 21 rows of 584 and keys of 132 for 4 tokens, 20 rows for 128; 15,420,416 bytes of a sequence whatever its length.
-    expect(long.kvBytesPerTokenPerGpu).toBe(3850.25 + 15_420_416 / 2 ** 20);
-    expect(long.numGpuBlocks).toBe(
-      Math.floor((usable - long.weightBytesPerGpu) / (256 * (3850.25 + 15_420_416 / 2 ** 20))),
+    const flash = (sizingContextTokens: number, more = {}) =>
+      on("deepseek-ai/DeepSeek-V4-Flash", { ...layout, sizingContextTokens, ...more });
+    // A block of 256 tokens: 64 rows of 584 bytes and 64 keys of 132 in 21 layers, 2 rows in 20, pages filled up to 576.
+    const block = 21 * (65 * 576 + 15 * 576) + 20 * 3 * 576;
+    // Windows of 128 in blocks of 64, of 43 layers in two groups; two runs of 4 in blocks of 4; a run of 128 in blocks of 8.
+    const windows = 2 * (127 / 64 + 1) + (7 / 4 + 1) + (127 / 8 + 1);
+    const long = flash(1 << 20);
+    expect(long.kvBytesPerTokenPerGpu).toBeCloseTo(block / 256 + (block * windows) / 2 ** 20, 6);
+    expect(long.numGpuBlocks).toBe(Math.floor((usable - long.weightBytesPerGpu) / (256 * long.kvBytesPerTokenPerGpu)));
+    expect(flash(4096).kvBytesPerTokenPerGpu).toBeCloseTo(block / 256 + (block * windows) / 4096, 6);
+    // Pages of BF16 rows are filled up to 512, those of FP32 not at all; the 43 windows still fit the largest group's block.
+    const plain = 21 * (64 * 1024 + 17 * 512) + 20 * 2048;
+    expect(flash(4096, { kvFormat: "bfloat16" }).kvBytesPerTokenPerGpu).toBeCloseTo(
+      plain / 256 + (plain * windows) / 4096,
+      6,
     );
-    const short = on("deepseek-ai/DeepSeek-V4-Flash", { ...layout, sizingContextTokens: 4096 });
-    expect(long.capacityTokens / short.capacityTokens).toBeCloseTo((3850.25 + 15_420_416 / 4096) / 3864.956, 3);
+    // Of the larger model's 61 windows the groups have 31 and 30.
+    const pro = 30 * 80 * 576 + 31 * 3 * 576;
+    const wide = { accelerator: acceleratorNamed("b200"), tensorParallel: 8 };
+    expect(
+      on("deepseek-ai/DeepSeek-V4-Pro", { ...layout, ...wide, sizingContextTokens: 4096 }).kvBytesPerTokenPerGpu,
+    ).toBeCloseTo(pro / 256 + (pro * windows) / 4096, 6);
   });
   it("an FP8 cache holds twice the tokens, and a drafting layer takes its own", () => {
     const model = "meta-llama/Llama-3.1-8B";
