@@ -83,6 +83,10 @@ export class DirectedRequest implements ArrivedRequest {
     return this.#headers.get(name);
   }
 
+  cookie(name: string): string | undefined {
+    return this.#headers.cookie(name);
+  }
+
   promptKeys(blockSizeTokens: number, withPartialBlock: boolean, prompt = 0): BlockKeys {
     return this.#tokens.keys(blockSizeTokens, withPartialBlock, prompt);
   }

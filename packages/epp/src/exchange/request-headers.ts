@@ -16,6 +16,15 @@ export class RequestHeaders {
     return this.#values.get(name);
   }
 
+  /** The value of a cookie as it stands, the first of that name (llm-d-router, `dataproducer/sessionid/producer.go`). */
+  cookie(name: string): string | undefined {
+    for (const pair of (this.#values.get("cookie") ?? "").split(";")) {
+      const equals = pair.indexOf("=");
+      if (equals >= 0 && pair.slice(0, equals).trimStart() === name) return pair.slice(equals + 1).trimEnd();
+    }
+    return undefined;
+  }
+
   control(name: keyof typeof CONTROL_HEADERS): string | undefined {
     const [newer, older] = CONTROL_HEADERS[name];
     return this.#values.get(newer) ?? this.#values.get(older);

@@ -1,6 +1,6 @@
 import type { BlockKeys } from "@windtunnel/router-policies";
 import type { ArrivedRequest } from "../host/arrived-request.ts";
-import type { RecordedKeys } from "./recording-line.ts";
+import { cookieEntry, type RecordedKeys } from "./recording-line.ts";
 
 /** What was read of a request beyond its plain facts. */
 export interface NotedReads {
@@ -30,6 +30,11 @@ export function notedRequest(
     header(name) {
       const value = request.header(name);
       reads.headers.set(name, value);
+      return value;
+    },
+    cookie(name) {
+      const value = request.cookie?.(name);
+      reads.headers.set(cookieEntry(name), value);
       return value;
     },
     promptKeys(blockSizeTokens, withPartialBlock, prompt = 0) {

@@ -114,7 +114,7 @@ export class Recorder implements Observer {
   endpointAdded(endpoint: HostEndpoint, { name, namespace, address, labels }: EndpointFacts, nowUs: number): void {
     this.#safely(() => {
       const facts = { name, namespace, address, labels };
-      this.#names.endpointAdded(address);
+      this.#names.endpointAdded(facts);
       this.#write(["endpoint", nowUs, this.#endpoints.add(endpoint, facts), facts]);
     });
   }
@@ -123,7 +123,7 @@ export class Recorder implements Observer {
     this.#safely(() => {
       const number = this.#endpoints.remove(endpoint);
       if (number === undefined) return;
-      this.#names.endpointRemoved(endpoint.address);
+      this.#names.endpointRemoved(endpoint);
       this.#write(["gone", nowUs, number]);
     });
   }

@@ -58,11 +58,14 @@ export interface RecordedFacts {
   /** From the request's headers to the decision. */
   readonly waitedUs: number;
   readonly keys?: readonly RecordedKeys[];
-  /** Headers that policies read; null: the request had none of that name. */
+  /** Headers and cookies (`cookieEntry`) that policies read; null: the request had none of that name. */
   readonly headers?: Readonly<Record<string, string | null>>;
   /** Endpoints scraped without a change since the last decision: number, age at this one, number, age, … */
   readonly scraped?: readonly number[];
 }
+
+/** Where `headers` has a cookie: no header's name has a space. */
+export const cookieEntry = (name: string): string => `cookie ${name}`;
 
 /** What came of a request. */
 export type RecordedDecision =

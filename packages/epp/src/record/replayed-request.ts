@@ -1,5 +1,5 @@
 import type { BlockKeys, InferenceRequest } from "@windtunnel/router-policies";
-import type { RecordedFacts } from "./recording-line.ts";
+import { cookieEntry, type RecordedFacts } from "./recording-line.ts";
 import { recordedKeys } from "./salt.ts";
 
 const NO_KEYS: BlockKeys = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };
@@ -12,6 +12,11 @@ export function replayedRequest(
 ): InferenceRequest {
   const { maxOutputTokens, subset } = facts;
   const answered = new Map<string, BlockKeys>();
+  const header = (name: string): string | undefined => {
+    const value = facts.headers?.[name];
+    if (value === undefined) missing(`header ${name}`);
+    return value ?? undefined;
+  };
   return {
     id: `request ${number}`,
     targetModel: facts.model,
@@ -23,11 +28,8 @@ export function replayedRequest(
     ...(subset === undefined ? {} : { subset }),
     ...(facts.onlyIfCached === true ? { onlyIfCached: true } : {}),
     ...(facts.multimodal === true ? { hasMultimodal: true } : {}),
-    header(name) {
-      const value = facts.headers?.[name];
-      if (value === undefined) missing(`header ${name}`);
-      return value ?? undefined;
-    },
+    header,
+    cookie: (name) => header(cookieEntry(name)),
     promptKeys(blockSizeTokens, withPartialBlock, prompt = 0) {
       const asked = `${blockSizeTokens}/${withPartialBlock}/${prompt}`;
       let keys = answered.get(asked);

@@ -1,3 +1,4 @@
+import type { EndpointFacts } from "@windtunnel/router-policies";
 import type { Salt } from "./salt.ts";
 
 /** What names of models and objectives look like; anything else may be content. */
@@ -9,19 +10,19 @@ const DEFAULT_FLOW = "default-flow";
 /** Decides which texts of a request stand in a recording as they are, and which as salted hashes. */
 export class SafeNames {
   readonly #salt: Salt;
-  /** Addresses, and their hosts, of the endpoints that are there, with how many have them. */
+  /** What a request may say of the endpoints that are there, with how many have it: addresses, hosts, session tokens. */
   readonly #known = new Map<string, number>();
 
   constructor(salt: Salt) {
     this.#salt = salt;
   }
 
-  endpointAdded(address: string): void {
-    for (const text of addressForms(address)) this.#known.set(text, (this.#known.get(text) ?? 0) + 1);
+  endpointAdded(endpoint: EndpointName): void {
+    for (const text of endpointForms(endpoint)) this.#known.set(text, (this.#known.get(text) ?? 0) + 1);
   }
 
-  endpointRemoved(address: string): void {
-    for (const text of addressForms(address)) {
+  endpointRemoved(endpoint: EndpointName): void {
+    for (const text of endpointForms(endpoint)) {
       const left = (this.#known.get(text) ?? 1) - 1;
       if (left > 0) this.#known.set(text, left);
       else this.#known.delete(text);
@@ -46,7 +47,7 @@ export class SafeNames {
     return addressForms(text).some((form) => this.#known.has(form)) ? text : this.#salt.text(text);
   }
 
-  /** A header's value: its numbers and known addresses, separated by commas, stay. */
+  /** A header's value: its numbers and what names a known endpoint, separated by commas, stay. */
   header(value: string): string {
     return value
       .split(",")
@@ -56,6 +57,13 @@ export class SafeNames {
       })
       .join(",");
   }
+}
+
+type EndpointName = Pick<EndpointFacts, "namespace" | "name" | "address">;
+
+/** Its address, and what `session-affinity-scorer` gives a client to bring back. */
+function endpointForms({ namespace, name, address }: EndpointName): string[] {
+  return [...addressForms(address), Buffer.from(`${namespace}/${name}`).toString("base64")];
 }
 
 /** The address, and its host as policies compare it. */

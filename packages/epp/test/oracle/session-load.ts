@@ -1,3 +1,4 @@
+import type { CaseRandom } from "./case-random.ts";
 import { Pair } from "./pair.ts";
 import { DOMINATING_WEIGHT, requestFlow } from "./request-flow.ts";
 import type { Comparison, Section, SectionContext } from "./section.ts";
@@ -12,11 +13,21 @@ interface Subject {
   readonly parameters: readonly object[];
   readonly subject?: string;
   readonly note: string;
+  /** Listed before it. */
+  readonly producers?: readonly { readonly type: string; readonly parameters: object }[];
+  /** Where a request says its session; in one of two headers unless given. */
+  readonly session?: (random: CaseRandom) => Record<string, string>;
 }
 
 const byId = {
   strategy: "session_id",
   sessionIdConfig: { sources: [{ header: "X-Mine" }, { header: "x-session-id" }] },
+};
+const fromProducer = {
+  strategy: "session_id",
+  sessionIdConfig: {
+    sources: [{ attribute: "SessionIDDataKey", producer: "session-id-producer" }, { header: "x-session-id" }],
+  },
 };
 const SUBJECTS: readonly Subject[] = [
   {
@@ -51,6 +62,26 @@ const SUBJECTS: readonly Subject[] = [
     subject: "utilization-filter, active-requests",
     note: "requests in flight",
   },
+  ...[{ headerName: "X-Mine" }, { cookieName: "sid" }].map(
+    (parameters): Subject => ({
+      type: "session-affinity-scorer",
+      kind: "scorer",
+      parameters: [fromProducer],
+      producers: [{ type: "session-id-producer", parameters }],
+      subject: `session-id-producer, ${Object.keys(parameters)}`,
+      note: "sessions by the id that it gives, else from a header, as `session-affinity-scorer` reads them",
+      session: (random) => {
+        const id = (prefix: string): string => random.pick(["", " ", prefix]) + random.below(SESSIONS);
+        return {
+          "x-session-id": id("header"),
+          ...(random.chance(0.7) ? { "x-mine": random.pick(["", id("s")]) } : {}),
+          ...(random.chance(0.7)
+            ? { cookie: `a=${id("a")};${random.pick(["sid", " sid", "SID", "sid "])}=${id("s")} ; z` }
+            : {}),
+        };
+      },
+    }),
+  ),
 ];
 
 /** Plugins whose answers depend on earlier requests: sessions, and what is in flight. */
@@ -67,15 +98,20 @@ export const sessionLoad: Section = {
   },
 };
 
+const inHeaders = (random: CaseRandom): Record<string, string> => ({
+  [random.pick(["x-session-id", "x-mine"])]: random.pick([" ", "s"]) + random.below(SESSIONS),
+});
+
 async function compareVariant(
   { programs, random, cases, progress }: SectionContext,
-  { type, kind, parameters: all }: Subject,
+  { type, kind, parameters: all, producers = [], session = inHeaders }: Subject,
   parameters: object,
   tally: Tally,
 ): Promise<void> {
   const plugins = [
     { type: "token-producer", parameters: { estimate: {} } },
     { type: "inflight-load-producer" },
+    ...producers,
     { type, parameters },
     { type: "queue-scorer" },
   ];
@@ -89,9 +125,7 @@ async function compareVariant(
       ...{ pair, random, tally, cases: Math.ceil(cases / all.length) },
       request: () => ({
         body: { model: "m", prompt: "x".repeat(4 * (1 + random.below(40))) },
-        headers: random.chance(0.2)
-          ? {}
-          : { [random.pick(["x-session-id", "x-mine"])]: random.pick([" ", "s"]) + random.below(SESSIONS) },
+        headers: random.chance(0.2) ? {} : session(random),
       }),
     });
     progress(`${type} ${JSON.stringify(parameters)}: ${tally.cases} cases, ${tally.differing} differ`);

@@ -5,6 +5,7 @@ import type { ConfigWarning, DataLayerSpec, SchedulingProfileSpec } from "./endp
 import { DEFAULT_POLICIES, type PolicyRef } from "./flow-control.ts";
 import type { Ref } from "./located.ts";
 import type { PluginSet, ResolvedPlugin } from "./plugin-set.ts";
+import { producerNameOf } from "./producer-name.ts";
 
 /** Roles that do something in a scheduling profile. A detector is a filter too. */
 const PROFILE_ROLES = ["filter", "scorer", "picker", "saturation-detector"];
@@ -195,6 +196,7 @@ export function completeProducers(set: PluginSet, strict: boolean, warnings: Con
     const missing = set.all.flatMap((plugin) =>
       set
         .requirements(plugin)
+        .map((key) => ({ ...key, producer: producerNameOf(key, set.all, strict) }))
         .filter((key) => !produced(key, set))
         .map((key) => ({ plugin, key })),
     );

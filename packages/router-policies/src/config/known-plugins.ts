@@ -154,7 +154,6 @@ const PRODUCERS: readonly KnownPlugin[] = [
     alpha: true,
     parameters: names("minCachedTokenDelta prefillProfileName"),
   },
-  { type: "session-id-producer", role: "producer", parameters: names("headerName cookieName") },
   { type: "mm-embeddings-cache-producer", role: "producer", parameters: names("cacheSizeInMBPerServer") },
   { type: "session-state-producer", role: "producer", parameters: names("evictionTtlSeconds evictionSweepSeconds") },
   { type: "multicluster-approx-prefix-cache-producer", role: "producer", alpha: true },

@@ -10,16 +10,16 @@ const parameters = z.strictObject({
 
 /**
  * Disaggregates when the decode endpoint lacks many of the prompt's tokens: tokens ≥ promptTokens and tokens −
- * cachedBlocks · blockSize ≥ nonCachedTokens. Reads the producer of the default name only, as upstream. Source: llm-d-router
- * `profilehandler/disagg/prefix_based_pd_decider.go`.
+ * cachedBlocks · blockSize ≥ nonCachedTokens. Reads the producers of the default names only, as upstream, unless
+ * `strict`. Source: llm-d-router `profilehandler/disagg/prefix_based_pd_decider.go`.
  */
 export const prefixBasedPdDecider = defineDecider<z.output<typeof parameters>>({
   type: "prefix-based-pd-decider",
   summary: "Has a prompt computed by a prefill endpoint where the decode endpoint lacks many of its tokens.",
   parameters,
   requires: () => [
-    { kind: "prefix-match", producer: APPROX_PREFIX_CACHE_PRODUCER },
-    { kind: "tokens", producer: TOKEN_PRODUCER },
+    { kind: "prefix-match", producer: APPROX_PREFIX_CACHE_PRODUCER, anyNameIfStrict: true },
+    { kind: "tokens", producer: TOKEN_PRODUCER, anyNameIfStrict: true },
   ],
   create({ nonCachedTokens, promptTokens }, context) {
     const match = context.data("prefix-match", APPROX_PREFIX_CACHE_PRODUCER);

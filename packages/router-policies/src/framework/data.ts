@@ -8,6 +8,7 @@ export interface DataKinds {
   "uncached-tokens": UncachedTokensData;
   tokens: TokensData;
   topology: TopologyData;
+  session: SessionData;
 }
 export type DataKind = keyof DataKinds;
 
@@ -57,10 +58,17 @@ export interface TopologyData {
   readonly places: (Topology | undefined)[];
 }
 
+/** What names the session of this request; undefined without one. */
+export interface SessionData {
+  id: string | undefined;
+}
+
 /** A datum that a plugin reads: its kind and the name of the producer that makes it. */
 export interface DataKey {
   readonly kind: DataKind;
   readonly producer: string;
   /** A missing optional datum only warns. */
   readonly optional?: boolean;
+  /** The plugin has no parameter for the name, and upstream knows the default one only: `strict` mends that. */
+  readonly anyNameIfStrict?: boolean;
 }

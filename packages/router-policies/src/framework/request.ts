@@ -27,6 +27,8 @@ export interface InferenceRequest {
   readonly hasMultimodal?: boolean;
   /** A request header by lower-case name. */
   header(name: string): string | undefined;
+  /** A cookie by name; absent where a host has none. */
+  cookie?(name: string): string | undefined;
   /**
    * Keys of one prompt's blocks of `blockSizeTokens` tokens.
    *

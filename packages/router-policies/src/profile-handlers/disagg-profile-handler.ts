@@ -67,8 +67,8 @@ export const disaggProfileHandler = defineProfileHandler<Parameters>({
   parameters,
   // Both always, whichever deciders there are, as upstream.
   requires: () => [
-    { kind: "prefix-match", producer: APPROX_PREFIX_CACHE_PRODUCER },
-    { kind: "tokens", producer: TOKEN_PRODUCER },
+    { kind: "prefix-match", producer: APPROX_PREFIX_CACHE_PRODUCER, anyNameIfStrict: true },
+    { kind: "tokens", producer: TOKEN_PRODUCER, anyNameIfStrict: true },
   ],
   refersTo: ({ deciders }) =>
     (["prefill", "encode"] as const).flatMap((stage): PluginReference[] => {

@@ -1,4 +1,5 @@
 import type { EndpointPickerConfig, PluginSpec } from "../config/endpoint-picker-config.ts";
+import { producerNameOf } from "../config/producer-name.ts";
 import { PolicyError } from "../errors.ts";
 import { type DataKey, type DataKind, type DataKinds, LIVE_DATA_KINDS } from "../framework/data.ts";
 import type {
@@ -42,6 +43,7 @@ function absentData(kind: DataKind): DataKinds[DataKind] {
     "uncached-tokens": { tokens: new Float64Array(0) },
     tokens: { available: false, promptTokens: 0 },
     topology: { places: [] },
+    session: { id: undefined },
   };
   return none[kind];
 }
@@ -64,7 +66,7 @@ export function buildPlugins(config: EndpointPickerConfig, host: RouterHost): Bu
   while (waiting.length > 0) {
     const isBuilt = (name: string): boolean => byName.has(name) || !names.has(name);
     const ready = waiting.findIndex(
-      ({ requires, refersTo }) => requires.every(({ producer }) => isBuilt(producer)) && refersTo.every(isBuilt),
+      ({ requires, refersTo }) => requires.every((key) => isBuilt(makerOf(key, config))) && refersTo.every(isBuilt),
     );
     if (ready < 0) {
       const circle = waiting.map(({ spec }) => spec.name).join(", ");
@@ -76,6 +78,9 @@ export function buildPlugins(config: EndpointPickerConfig, host: RouterHost): Bu
   }
   return [...byName.values()];
 }
+
+const makerOf = (key: DataKey, { plugins, strict }: EndpointPickerConfig): string =>
+  producerNameOf(key, plugins, strict);
 
 function requirementsOf(spec: PluginSpec): readonly DataKey[] {
   const entry = pluginType(spec.type);
@@ -110,10 +115,11 @@ function create(
     random: host.random(`router/${spec.name}`),
     strict: config.strict,
     data<K extends DataKind>(kind: K, producer: string): DataKinds[K] {
-      if (!requires.some((key) => key.kind === kind && key.producer === producer)) {
+      const key = requires.find((one) => one.kind === kind && one.producer === producer);
+      if (key === undefined) {
         throw new PolicyError(`plugin "${spec.name}" reads ${kind} data of "${producer}" undeclared`, spec.position);
       }
-      return (built.get(producer)?.plugin.data?.[kind] ?? absentData(kind)) as DataKinds[K];
+      return (built.get(makerOf(key, config))?.plugin.data?.[kind] ?? absentData(kind)) as DataKinds[K];
     },
     decider(name) {
       const plugin = refersTo.includes(name) ? built.get(name)?.plugin : undefined;

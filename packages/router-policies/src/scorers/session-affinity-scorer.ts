@@ -3,6 +3,7 @@ import {
   createSessionAffinity,
   type SessionAffinityParameters,
   sessionAffinityParameters,
+  sessionKeys,
 } from "../session/create-session-affinity.ts";
 import { withHooks } from "../session/with-hooks.ts";
 
@@ -12,8 +13,9 @@ export const sessionAffinityScorer = defineScorer<SessionAffinityParameters>({
   summary: "Prefers the endpoint that the request's session is bound to.",
   parameters: sessionAffinityParameters,
   alpha: true,
-  create(given) {
-    const session = createSessionAffinity(given);
+  requires: sessionKeys,
+  create(given, context) {
+    const session = createSessionAffinity(given, context);
     return withHooks(session, {
       score(request, endpoints, scores, nowUs) {
         const bound = session.bound(request, endpoints, nowUs);

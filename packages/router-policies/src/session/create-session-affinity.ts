@@ -1,8 +1,13 @@
 import * as z from "zod";
-import { PolicyError } from "../errors.ts";
+import { PolicyError, quoted } from "../errors.ts";
+import type { DataKey } from "../framework/data.ts";
+import type { PluginContext } from "../framework/plugin.ts";
 import { EncodedEndpointHeader } from "./encoded-endpoint-header.ts";
 import type { SessionAffinity } from "./session-affinity.ts";
-import { SessionBindings } from "./session-bindings.ts";
+import { SessionBindings, type SessionSource } from "./session-bindings.ts";
+
+/** Upstream's name of what a `session-id-producer` gives (llm-d-router, `datalayer/attribute/session`). */
+const SESSION_ATTRIBUTE = "SessionIDDataKey";
 
 const seconds = (defaultSeconds: number) => z.number().positive().default(defaultSeconds);
 
@@ -21,8 +26,8 @@ export const sessionAffinityParameters = z.strictObject({
         .array(
           z.strictObject({
             header: z.string().optional(),
-            attribute: z.string().optional().describe("not supported: give header"),
-            producer: z.string().optional(),
+            attribute: z.string().optional().describe(`${SESSION_ATTRIBUTE}, in place of a header`),
+            producer: z.string().optional().describe("session-id-producer that gives the attribute, by name"),
           }),
         )
         .default([{ header: "x-session-id" }])
@@ -35,16 +40,36 @@ export const sessionAffinityParameters = z.strictObject({
 });
 export type SessionAffinityParameters = z.output<typeof sessionAffinityParameters>;
 
+/** Where the sources that are no headers come from. */
+export function sessionKeys({ strategy, sessionIdConfig }: SessionAffinityParameters): readonly DataKey[] {
+  if (strategy !== "session_id") return [];
+  return sessionIdConfig.sources.flatMap(({ attribute, producer = "" }): DataKey[] =>
+    attribute === SESSION_ATTRIBUTE ? [{ kind: "session", producer, optional: true }] : [],
+  );
+}
+
 /** @throws PolicyError for sources that are not supported */
-export function createSessionAffinity(given: SessionAffinityParameters): SessionAffinity {
+export function createSessionAffinity(given: SessionAffinityParameters, { data }: PluginContext): SessionAffinity {
   if (given.strategy === "encoded_endpoint_header") {
     return new EncodedEndpointHeader(given.encodedEndpointHeaderConfig.header, given.profileName);
   }
   const { sources, evictionTtlSeconds } = given.sessionIdConfig;
-  const headers = sources.map(({ header, attribute }) => {
-    if (!header || attribute)
-      throw new PolicyError("sessionIdConfig.sources: attributes are not supported yet (use header)");
-    return header.trim().toLowerCase();
+  const read = sources.map(({ header, attribute, producer = "" }): SessionSource => {
+    if (!header === !attribute) {
+      throw new PolicyError("sessionIdConfig.sources: expected exactly one of header and attribute in each");
+    }
+    if (header) {
+      const name = header.trim().toLowerCase();
+      return (request) => request.header(name)?.trim();
+    }
+    if (attribute !== SESSION_ATTRIBUTE) {
+      const allowed = `(use ${SESSION_ATTRIBUTE} of a session-id-producer, or header)`;
+      throw new PolicyError(
+        `sessionIdConfig.sources: attributes are not supported yet: ${quoted(attribute)} ${allowed}`,
+      );
+    }
+    const session = data("session", producer);
+    return () => session.id;
   });
-  return new SessionBindings(headers, evictionTtlSeconds * 1e6, given.profileName);
+  return new SessionBindings(read, evictionTtlSeconds * 1e6, given.profileName);
 }

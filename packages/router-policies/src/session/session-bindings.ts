@@ -8,12 +8,15 @@ interface Binding {
   readonly usedAtUs: number;
 }
 
+/** Where a session's id may stand; empty or undefined where the request has none there. */
+export type SessionSource = (request: InferenceRequest) => string | undefined;
+
 /**
  * Sessions by an id that the client sends, each bound to the endpoint that served it first. A session moves only when its
  * endpoint was no candidate. Source: llm-d-router `scheduling/util/sessionaffinity`.
  */
 export class SessionBindings implements SessionAffinity {
-  readonly #headers: readonly string[];
+  readonly #sources: readonly SessionSource[];
   readonly #ttlUs: number;
   readonly #profileName: string | undefined;
   /** Least recently used first. */
@@ -21,8 +24,8 @@ export class SessionBindings implements SessionAffinity {
   /** The request that last asked, while its session's endpoint was no candidate. */
   #missed: InferenceRequest | undefined;
 
-  constructor(headers: readonly string[], ttlUs: number, profileName: string | undefined) {
-    this.#headers = headers;
+  constructor(sources: readonly SessionSource[], ttlUs: number, profileName: string | undefined) {
+    this.#sources = sources;
     this.#ttlUs = ttlUs;
     this.#profileName = profileName;
   }
@@ -55,8 +58,8 @@ export class SessionBindings implements SessionAffinity {
   }
 
   #sessionOf(request: InferenceRequest): string | undefined {
-    for (const header of this.#headers) {
-      const id = request.header(header)?.trim();
+    for (const source of this.#sources) {
+      const id = source(request);
       if (id) return id;
     }
     return undefined;

@@ -22,6 +22,7 @@ const SLOTS = 12;
 const REQUIRED: Readonly<Record<string, unknown>> = {
   "by-label": { label: "gpu", validValues: ["h100"] },
   "header-label-affinity-scorer": { headerName: "x-gpu", labelKey: "gpu" },
+  "session-id-producer": { headerName: "x-gpu" },
   "utilization-filter": { conditions: [{ metric: "waiting-queue", maxValue: 100 }] },
 };
 
@@ -93,6 +94,7 @@ const world: fc.Arbitrary<World> = fc
       "in-flight-load": { requests: Int32Array.from(inFlight), tokens: Float64Array.from(inFlight, (n) => n * 1e5) },
       "uncached-tokens": { tokens: Float64Array.from(matches, (n) => n * 64) },
       tokens: { available, promptTokens },
+      session: { id: available ? "s" : undefined },
       topology: { places: all.map(({ labels }) => (labels.zone === undefined ? undefined : placeOf(labels.zone))) },
     },
   }));

@@ -38,9 +38,13 @@ export const unscraped = (slot: number): Endpoint => endpoint(slot, { updatedAtU
 
 /** A request whose prompt blocks are (seed, 0), (seed, 1), … */
 export function request(
-  over: Partial<InferenceRequest> & { headers?: Record<string, string>; seed?: number } = {},
+  over: Partial<InferenceRequest> & {
+    headers?: Record<string, string>;
+    cookies?: Record<string, string>;
+    seed?: number;
+  } = {},
 ): InferenceRequest {
-  const { headers = {}, seed = 1, ...rest } = over;
+  const { headers = {}, cookies = {}, seed = 1, ...rest } = over;
   const given: InferenceRequest = {
     id: "r",
     targetModel: "m",
@@ -49,6 +53,7 @@ export function request(
     priority: 0,
     fairnessId: "default-flow",
     header: (name) => headers[name],
+    cookie: (name) => cookies[name],
     promptKeys: (blockSizeTokens, withPartialBlock) => {
       const blocks = given.promptTokens / blockSizeTokens;
       const length = withPartialBlock ? Math.ceil(blocks) : Math.floor(blocks);

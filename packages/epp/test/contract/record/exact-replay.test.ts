@@ -32,6 +32,18 @@ schedulingProfiles:
   - pluginRef: weighted-random-picker
 `;
 
+const withSessions = (parameters: object): string => `${HEAD}plugins:
+- {type: session-id-producer, parameters: {cookieName: sid}}
+- {type: session-affinity-scorer, parameters: ${JSON.stringify(parameters)}}
+- type: weighted-random-picker
+schedulingProfiles:
+- name: default
+  plugins:
+  - {pluginRef: session-affinity-scorer, weight: 1}
+  - pluginRef: weighted-random-picker
+`;
+const bySource = (source: object) => ({ strategy: "session_id", sessionIdConfig: { sources: [source] } });
+
 async function replayed(text: string, seed: string) {
   const folder = recordingFolder();
   const recorded = new RecordedRouter(text, folder, { seed });
@@ -60,6 +72,15 @@ describe("a recorded run decides the same again, every time", () => {
 
   test.each(["header-based-testing-filter", "prefix-cache-affinity-filter"])("through %s", async (filter) => {
     const { report, requests } = await replayed(withFilter(filter), filter);
+    expect(report).toMatchObject({ requests, equal: requests, incomplete: [] });
+  });
+
+  test.each([
+    ["the endpoint's name in a header", {}],
+    ["an id in a header", bySource({ header: "x-session-id" })],
+    ["an id in a cookie", bySource({ attribute: "SessionIDDataKey", producer: "session-id-producer" })],
+  ])("with sessions by %s", async (_, parameters) => {
+    const { report, requests } = await replayed(withSessions(parameters), "sessions");
     expect(report).toMatchObject({ requests, equal: requests, incomplete: [] });
   });
 });

@@ -30,6 +30,18 @@ describe("request headers", () => {
   });
 
   it.each([
+    ["a=1; b=2", "b", "2"],
+    ["a=1;b=x=y ;c", "b", "x=y"],
+    ["b=; b=2", "b", ""],
+    ["bb=1; B=2; b =3", "b", undefined],
+    ["b", "b", undefined],
+    ["=1", "", "1"],
+  ])("have in %j the cookie %s: %j", (cookie, name, value) => {
+    expect(of({ Cookie: cookie }).cookie(name)).toBe(value);
+    expect(of({}).cookie(name)).toBeUndefined();
+  });
+
+  it.each([
     ["/v1/completions", { ":path": "/v1/completions?a=/b?c" }],
     ["/original", { "x-original-path": "/original" }],
     ["/forwarded", { ":path": "", "x-forwarded-path": "/forwarded" }],

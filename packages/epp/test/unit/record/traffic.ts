@@ -144,6 +144,11 @@ export class Traffic {
     const tokens = (this.#tokens[conversation] ?? 20) + this.#below(300);
     this.#tokens[conversation] = tokens > 3000 ? 20 : tokens;
     const hint = [endpointFacts(this.#below(8)).address, endpointFacts(this.#below(8)).address];
+    const headers: Readonly<Record<string, string>> = {
+      "x-session-id": `session-${conversation}`,
+      "x-session-token": Buffer.from(`default/pod-${conversation % 8}`).toString("base64"),
+      "test-epp-endpoint-selection": hint.join(", "),
+    };
     this.requests++;
     const answer = live.arrived(
       arrived({
@@ -152,12 +157,8 @@ export class Traffic {
         ...(this.#below(6) === 0 ? { subset: hint } : {}),
         ...(this.#below(20) === 0 ? { onlyIfCached: true } : {}),
         ...(this.#below(3) === 0 ? { maxOutputTokens: this.#below(400) } : {}),
-        header: (name) =>
-          name === "x-session-id"
-            ? `session-${conversation}`
-            : name === "test-epp-endpoint-selection"
-              ? hint.join(", ")
-              : undefined,
+        header: (name) => headers[name],
+        cookie: (name) => (name === "sid" ? `session-${conversation}` : undefined),
       }),
     );
     if ("flight" in answer) this.#flights.push(answer.flight);

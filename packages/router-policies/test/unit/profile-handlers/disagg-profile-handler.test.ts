@@ -18,8 +18,8 @@ ${profiles.map((name) => `- name: ${name}\n  plugins: [{pluginRef: ${name.replac
 `;
 
 /** Endpoints with roles and queues of their own: the shortest queue of each role is picked. */
-function fleet(body: string, queues: readonly number[], roles: readonly string[] = ROLES): Router {
-  const router = routerOf(body, 0);
+function fleet(body: string, queues: readonly number[], roles: readonly string[] = ROLES, over = {}): Router {
+  const router = routerOf(body, 0, over);
   for (const [n, waitingQueueSize] of queues.entries()) {
     const labels = { "llm-d.ai/role": roles[n]! };
     const added = router.addEndpoint({ name: `e${n}`, namespace: "default", address: at(n), labels });
@@ -56,6 +56,25 @@ describe("decode-first", () => {
       ...{ target: "e1", prefill: "e2", encode: undefined, headers: { "x-prefiller-host-port": at(2) } },
       ...{ removeHeaders: BOTH, profiles: ["decode", "prefill"] },
     });
+  });
+  it("reads a renamed producer of prefixes if strict, beside which upstream creates one", () => {
+    // The renamed one looks at a block of 64 tokens, so that 576 of 640 are never cached; the default one at all ten.
+    const more = `- {type: prefix-based-pd-decider, parameters: {nonCachedTokens: 500}}
+- {type: approx-prefix-cache-producer, name: mine, parameters: {maxPrefixTokensToMatch: 0, maxPrefixBlocksToMatch: 1}}
+- {type: token-producer, name: my-tokens}
+`;
+    const prefills = (strict: boolean) => {
+      const router = fleet(text("{deciders: {prefill: prefix-based-pd-decider}}", more), QUEUES, ROLES, { strict });
+      const ask = () => dispatched(router, { promptTokens: 640 }).prefill;
+      return {
+        asked: [ask(), ask()],
+        injected: router.config.plugins.filter((one) => one.injected).map(({ name }) => name),
+      };
+    };
+    const defaults = ["approx-prefix-cache-producer", "token-producer"];
+    expect(prefills(false)).toMatchObject({ asked: ["e2", undefined], injected: expect.arrayContaining(defaults) });
+    expect(prefills(true).asked).toEqual(["e2", "e2"]);
+    expect(prefills(true).injected).not.toContain("approx-prefix-cache-producer");
   });
   it("encodes multimodal requests only, before it prefills", () => {
     const deciders = "{prefill: always-disagg-pd-decider, encode: always-disagg-multimodal-decider}";

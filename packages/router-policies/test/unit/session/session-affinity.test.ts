@@ -85,5 +85,35 @@ describe.each(["session-affinity-scorer", "session-affinity-filter"])("%s", (typ
       /epp\.yaml:4:10: session: sessionIdConfig\.sources: attributes are not supported yet/,
     );
   });
+  it("takes a session's id from a session-id-producer that it names", () => {
+    const source = (producer: string) =>
+      `{strategy: session_id, sessionIdConfig: {sources: [{attribute: SessionIDDataKey, producer: ${producer}}]}}`;
+    const named = (producer: string) => {
+      const producers = "- {type: session-id-producer, name: mine, parameters: {cookieName: sid}}\nschedulingProfiles:";
+      const body = text(type, source(producer)).replace("schedulingProfiles:", producers);
+      const built = router(body, 3, { allowExperimentalPlugins: true });
+      setQueues(built, [0, 1, 2]);
+      const ask = (sid: string) => outcome(built.requestArrived(request({ cookies: { sid } }), 0));
+      const first = ask("s");
+      setQueues(built, [2, 1, 0]);
+      return { answers: [first, ask("s"), ask("other"), ask("s")], warnings: built.config.warnings };
+    };
+    expect(named("mine").answers).toEqual(["e0", "e0", "e2", "e0"]);
+    expect(named("mine").warnings).toEqual([]);
+    // Another name gives no session, as upstream, and is told.
+    expect(named("session-id-producer").answers).toEqual(["e0", "e2", "e2", "e2"]);
+    expect(named("yours").warnings).toMatchObject([
+      { message: '"session" runs without session data: "yours" is not there' },
+    ]);
+  });
+  it("refuses a source of both kinds, and attributes that nobody gives", () => {
+    const built = (source: string) => () =>
+      fleet(type, `{strategy: session_id, sessionIdConfig: {sources: [${source}]}}`);
+    expect(built("{header: a, attribute: SessionIDDataKey}")).toThrow(/exactly one of header and attribute/);
+    expect(built("{}")).toThrow(/exactly one of header and attribute/);
+    expect(built("{attribute: SessionIdDataKey}")).toThrow(
+      /not supported yet: "SessionIdDataKey" \(use SessionIDDataKey/,
+    );
+  });
   it("is alpha", () => expect(() => config(text(type, "{}"))).toThrow(/is alpha/));
 });
