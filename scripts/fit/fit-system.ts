@@ -28,6 +28,29 @@ export const MEASURED_DEVICES: Readonly<Record<string, string>> = {
 export const FITTED_FORMATS: readonly WeightFormat[] = ["bfloat16", "fp8", "fp8_block", "nvfp4"];
 
 /**
+ * Systems on which engines run MXFP4 experts with the kernel that was measured. On Blackwell a flag chooses between two,
+ * one for BF16 and one for MXFP8 activations, and published runs set it.
+ */
+const UNPACKING_SYSTEMS: readonly string[] = ["h100_sxm", "h200_sxm"];
+/** Tokens for each expert, log2, from which on MXFP4 experts take as long as measured. */
+export const UNPACKING_FROM = 2;
+
+/**
+ * Efficiencies of MXFP4 experts. With fewer tokens than that a batch touches a part of the experts, and the kernels, which were
+ * measured with tokens sent to experts at random, take longer than whole decode steps do: those keep BF16's.
+ */
+function fitUnpacking(samples: readonly KernelSample[], bfloat16: readonly number[]): number[] {
+  const axes = AXES.experts!;
+  const tokens = axes[0]!;
+  const fitted = fitEfficiencies(
+    axes,
+    samples.filter(({ at }) => at[0]! >= UNPACKING_FROM),
+  );
+  const perKnot = fitted.length / tokens.length;
+  return fitted.map((value, i) => (tokens[Math.floor(i / perKnot)]! < UNPACKING_FROM ? bfloat16[i]! : value));
+}
+
+/**
  * Efficiencies on a grid. Rows that beat the roofline were served from the L2 cache, which a step of a whole model never
  * is: they stay out of the fit.
  */
@@ -94,6 +117,9 @@ export async function fitSystem(
     if (linear.length > 500) gemm[format] = fitEfficiencies(AXES.gemm!, linear);
     const routed = await expertSamples(system, peaks, format);
     if (routed.length > 500) experts[format] = fitEfficiencies(AXES.experts!, routed);
+  }
+  if (UNPACKING_SYSTEMS.includes(system) && experts.bfloat16 !== undefined) {
+    experts.mxfp4 = fitUnpacking(await expertSamples(system, peaks, "mxfp4"), experts.bfloat16);
   }
   const decode: Partial<Record<KvFormat, number[]>> = {};
   for (const kv of ["bfloat16", "fp8"] as const) {

@@ -99,10 +99,16 @@ export async function decodeSamples(system: string, peaks: DevicePeaks, kv: KvFo
   });
 }
 
+/** What the table of experts calls a format whose weights are only stored small. */
+const WEIGHT_ONLY: Readonly<Partial<Record<WeightFormat, string>>> = { mxfp4: "w4a16_mxfp4" };
+
 /** Samples of routed experts without expert parallelism, tokens spread over experts by a mild power law. */
 export async function expertSamples(system: string, peaks: DevicePeaks, format: WeightFormat): Promise<KernelSample[]> {
   const rows = (await readTable(system, "moe", "moe_perf")).filter(
-    (row) => row.moe_dtype === format && row.distribution === "power_law_1.01" && num(row, "moe_ep_size") === 1,
+    (row) =>
+      row.moe_dtype === (WEIGHT_ONLY[format] ?? format) &&
+      row.distribution === "power_law_1.01" &&
+      num(row, "moe_ep_size") === 1,
   );
   const linear = linearFormat(peaks, format);
   return fastest(rows, keyOf("num_tokens", "hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size")).map(

@@ -17,7 +17,7 @@ import { logGrid } from "../../packages/sim-core/src/hardware/efficiency/operato
 import { modelNamed } from "../../packages/sim-core/src/model/catalogue.ts";
 import { errorCells, summariseErrors } from "./error-summary.ts";
 import { profiledAttention, profiledGemms, profiledMixedAttention } from "./fit-profile.ts";
-import { FITTED_FORMATS, MEASURED_DEVICES } from "./fit-system.ts";
+import { FITTED_FORMATS, MEASURED_DEVICES, UNPACKING_FROM } from "./fit-system.ts";
 import {
   AXES,
   decodeSamples,
@@ -67,6 +67,16 @@ async function kernelTable(): Promise<string> {
           await expertSamples(system, peaks, format),
         );
       }
+    }
+    if (fitted.experts?.mxfp4 !== undefined) {
+      const samples = (await expertSamples(system, peaks, "mxfp4")).filter(({ at }) => at[0]! >= UNPACKING_FROM);
+      table += kernelRow(
+        id,
+        "experts, mxfp4, 4 tokens an expert and more",
+        AXES.experts!,
+        fitted.experts.mxfp4,
+        samples,
+      );
     }
     const prefill = await prefillSamples(system, peaks);
     table += kernelRow(id, "prefill attention", AXES.prefillAttention!, fitted.prefillAttention, prefill);
@@ -266,9 +276,9 @@ ${siliconTable()}
 
 The same closed-loop sum for models with experts, windows and states, under tensor, data and expert parallelism (even
 load, no pipeline: the data has none). No coefficient is fitted to these points; that FP8 with blocks of scales is taken as
-at least as efficient as with one scale was decided in their sight. The engine is always told as vLLM 0.19: for the rows of
-SGLang and TensorRT-LLM the error holds their other kernels and, where they drafted tokens, that too. Groups of fewer than
-three points are left out. Rows of vLLM with data-parallel attention are read as one rank a device.
+at least as efficient as with one scale, and from where on MXFP4 experts' kernels count, was decided in their sight. The engine
+is always told as vLLM 0.19: for the rows of SGLang and TensorRT-LLM the error holds their other kernels and, where they
+drafted tokens, that too. Groups of fewer than three points are left out. Rows of vLLM with data-parallel attention are read as one rank a device.
 
 ${layoutTable()}
 ## A measured run, vLLM 0.19 on RTX PRO 6000
@@ -290,7 +300,9 @@ ${measuredRunTable()}
   Hyper-connections: six kernels a layer that move all residual streams, whole on every device. No measured point has it.
 - All-to-all: 20 us each way and 0.88 of the link, of the network beyond the link's domain (DeepEP's README).
 - Data-parallel ranks: each takes the time of a batch like its own on every rank; they do not wait for the longest.
-- MXFP4 and INT4 weights are computed in BF16; W4A16 NVFP4 as NVFP4.
+- MXFP4 and INT4 weights are computed in BF16; W4A16 NVFP4 as NVFP4. On H100 and H200 experts in MXFP4 take as long as
+  their kernels from 4 tokens an expert on. With fewer the kernels, measured with tokens sent at random, take longer than
+  whole decode steps of gpt-oss do, and on Blackwell published runs use another kernel: there as BF16.
 - Vision and audio encoders take no memory but the reserve's.
 - The time of a decode batch is that of equal contexts with the same sum: exact for full attention; for windows never too
   fast, and too slow by at most the windowed layers' time for the share of sequences that are shorter than the window. A

@@ -18,6 +18,8 @@ const MUST_HOLD: readonly (readonly [id: string, check: string])[] = [
   ["llmd-73capacity-qwen3-32b-8x2h100", "random/load collapse: TTFT p90 > 20 s from rate 20"],
   ["llmd-73capacity-qwen3-32b-8x2h100", "load is no better than random (cache-blind load balancing does not help)"],
   ["llmd-cpu-offload-45conc-qwen3-32b", "offload gain when it fits"],
+  ["llmd-pd-gptoss120b-h200-8p2d", "E2E mean PD/aggregated"],
+  ["llmd-pd-gptoss120b-h200-8p2d", "ITL mean PD/aggregated"],
   ["llmd-pd-gptoss120b-h200-8p2d", "TTFT mean PD >= aggregated (sign)"],
   ["llmd-pd-gptoss120b-h200-8p2d", "CPU tier changes nothing without reuse"],
   ["llmd-tiered-qwen3-32b-8x2h100", "cpu arm TTFT mean at 20 rps < 3 s; hbm > 20 s"],

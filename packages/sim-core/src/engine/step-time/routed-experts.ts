@@ -23,7 +23,8 @@ export function routedExperts(options: RooflineOptions, peaks: DevicePeaks): (to
   if (moe === undefined) return () => 0;
   const format = linearFormat(peaks, weightFormat);
   const own = efficiencyOf(options.accelerator).efficiencies.experts ?? {};
-  const values = own[format.compute] ?? own.bfloat16 ?? GENERIC_EFFICIENCIES.experts!.bfloat16!;
+  // Weights that are only stored small have kernels of their own, which unpack them.
+  const values = own[weightFormat] ?? own[format.compute] ?? own.bfloat16 ?? GENERIC_EFFICIENCIES.experts!.bfloat16!;
   const grid = logGrid(EXPERT_AXES, values);
   const { ranks, slices } = expertLayout(options);
   const { experts, topK, matrices } = moe;
