@@ -145,6 +145,14 @@ function sessions(): void {
   speed("conversations, 64 pods, optimized-baseline", at64, "120k, stretch 250k");
 }
 
+function twoPools(): void {
+  const saturated = inProcess<number>("saturate", { name: "two-pools-tiers", pods: 64, requests: requests(200_000) });
+  note({ name: "P/D and tiers: saturated rate", value: saturated, unit: "requests/s/pod" });
+  const given = { pods: 64, requests: requests(1_000_000), ratePerPod: 0.7 * saturated };
+  speed("P/D, 64 pods, without reuse", measure({ name: "two-pools", ...given }));
+  speed("P/D and tiers, 64 pods, without reuse", measure({ name: "two-pools-tiers", ...given }), "100k");
+}
+
 function mooncake(): void {
   const result = inProcess<CaseResult | null>("mooncake");
   if (result === null) {
@@ -196,6 +204,7 @@ const sections: Record<string, () => void> = {
   "long-outputs": longOutputs,
   scorers,
   sessions,
+  "two-pools": twoPools,
   mooncake,
   "decisions-off": decisionsOff,
   "first-result": firstResult,

@@ -1,5 +1,5 @@
 import { type SimulationInput, type SimulationResult, simulate } from "@windtunnel/sim-core";
-import { conversations, fleet, loadOnly } from "./fleets.ts";
+import { conversations, fleet, loadOnly, twoPoolFleet } from "./fleets.ts";
 
 /** What a fresh process measured of one simulation. */
 export interface CaseResult {
@@ -16,7 +16,7 @@ export interface CaseResult {
   readonly peakRssBytes: number;
 }
 
-export type CaseName = "load-only" | "scorers" | "sessions";
+export type CaseName = "load-only" | "scorers" | "sessions" | "two-pools" | "two-pools-tiers";
 
 /** Queue, KV and prefix scorers on requests that share nothing: what plugin scoring costs. */
 const SCORERS = `apiVersion: llm-d.ai/v1alpha1
@@ -47,6 +47,9 @@ export interface CaseSpec {
 export function inputOf({ name, pods, requests, ratePerPod, outputMean }: CaseSpec): SimulationInput {
   const rate = pods * ratePerPod;
   if (name === "sessions") return fleet(pods, "optimized-baseline", conversations(requests, rate));
+  if (name === "two-pools" || name === "two-pools-tiers") {
+    return twoPoolFleet(pods, name === "two-pools-tiers", loadOnly(requests, rate, outputMean));
+  }
   const policy = name === "scorers" ? SCORERS : "least-connections";
   return fleet(pods, policy, loadOnly(requests, rate, outputMean), { enablePrefixCaching: false });
 }

@@ -6,7 +6,9 @@ import {
   type EngineProfile,
   engineProfile,
   generateSynthetic,
+  loadScenario,
   modelNamed,
+  resolveScenario,
   type SimulationInput,
   syntheticSchema,
   type Workload,
@@ -60,6 +62,43 @@ export function fleet(
     scrapeIntervalUs: 50_000,
     kvEventDelayUs: 1000,
   };
+}
+
+/** Least connections among the pods that decode, and among those that prefill: every prompt moves. */
+const ALWAYS_ELSEWHERE = `apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: disagg-profile-handler
+  parameters: { deciders: { prefill: always-disagg-pd-decider } }
+- type: always-disagg-pd-decider
+- type: prefill-filter
+- type: decode-filter
+- type: least-connections-picker
+schedulingProfiles:
+- name: prefill
+  plugins: [{ pluginRef: prefill-filter }, { pluginRef: least-connections-picker }]
+- name: decode
+  plugins: [{ pluginRef: decode-filter }, { pluginRef: least-connections-picker }]
+`;
+
+/** Half of the pods prefill for the other half, over the default network; with host DRAM below HBM where told. */
+export function twoPoolFleet(pods: number, tiered: boolean, workload: Workload): SimulationInput {
+  const pool = (name: string): string =>
+    `    - { name: ${name}, replicas: ${pods / 2}, accelerator: ${ACCELERATOR}, labels: { llm-d.ai/role: ${name} }` +
+    `${tiered ? ", kvTiers: [{ tier: host-dram, capacity: 200GiB }]" : ""} }\n`;
+  const text = `apiVersion: windtunnel.dev/v1alpha1
+kind: Scenario
+metadata: { name: two-pools }
+spec:
+  seed: 1
+  workload: { synthetic: { arrivals: { process: poisson, rate: 1 }, count: 1, promptTokens: 1, outputTokens: 1 } }
+  model: ${MODEL}
+  pools:
+${pool("prefill")}${pool("decode")}  router: { preset: pd-disaggregation }
+`;
+  const router = loadEndpointPickerConfig(ALWAYS_ELSEWHERE, { file: "always-elsewhere" });
+  return resolveScenario(loadScenario(text, { file: "two-pools" }), { workload, model: modelNamed(MODEL), router })
+    .input;
 }
 
 /** Poisson arrivals, lognormal prompts and outputs, nothing shared. */

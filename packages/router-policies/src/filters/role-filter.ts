@@ -20,11 +20,29 @@ export function defineRoleFilter(
     ignoresParameters: true,
     create() {
       const scratch: Endpoint[] = [];
+      /** Those asked for last, and what was kept of them: mostly they are the same again, and labels never change. */
+      const asked: Endpoint[] = [];
+      let kept: readonly Endpoint[] = [];
       const keeps = (endpoint: Endpoint): boolean => {
         const role = endpoint.labels[ROLE_LABEL];
         return role === undefined ? keepsUnlabelled : roles.includes(role);
       };
-      return { filter: (_request, endpoints) => keepWhere(endpoints, scratch, keeps) };
+      return {
+        filter(_request, endpoints) {
+          if (kept !== endpoints && areSame(endpoints, asked)) return kept === asked ? endpoints : kept;
+          asked.length = 0;
+          for (let i = 0; i < endpoints.length; i++) asked.push(endpoints[i]!);
+          const found = keepWhere(endpoints, scratch, keeps);
+          kept = found === endpoints ? asked : found;
+          return found;
+        },
+      };
     },
   });
+}
+
+function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false;
+  return true;
 }

@@ -22,7 +22,7 @@ export interface Schedule {
  */
 export class Scheduler {
   readonly #handler: ProfileHandler;
-  readonly #profiles: readonly CompiledProfile[];
+  readonly #profiles: ReadonlyMap<string, CompiledProfile>;
   readonly #names: readonly string[];
   readonly #only: CompiledProfile | null;
   /** The answer of a router with one profile, filled anew for each request. */
@@ -32,7 +32,7 @@ export class Scheduler {
 
   constructor(handler: ProfileHandler, profiles: readonly CompiledProfile[]) {
     this.#handler = handler;
-    this.#profiles = profiles;
+    this.#profiles = new Map(profiles.map((profile) => [profile.name, profile]));
     this.#names = profiles.map(({ name }) => name);
     this.#only = handler.onlyProfile === true && profiles.length === 1 ? profiles[0]! : null;
     this.#onlyResult = { profile: this.#names[0] ?? "", targets: [] };
@@ -64,26 +64,28 @@ export class Scheduler {
     recorder: DecisionRecorder | null,
   ): Schedule {
     const results = new Map<string, ProfileResult | null>();
+    const succeeded: ProfileResult[] = [];
     for (;;) {
       const names = this.#handler.pick(request, this.#names, results);
       if (names.length === 0) break;
       for (const name of names) {
-        const profile = this.#profiles.find((one) => one.name === name);
+        const profile = this.#profiles.get(name);
         if (profile === undefined || results.has(name)) {
           throw new PolicyError(`the profile handler asked for "${name}", expected a profile that has not run`);
         }
         const profileRecorder = recorder === null ? null : recorder.profile(name, profile.pickerName);
         const targets = profile.run(request, candidates, nowUs, profileRecorder);
         // A picker may serve several profiles: its answer is kept before it is asked again.
-        results.set(name, targets === null ? null : { profile: name, targets: targets.slice() });
+        const result = targets === null ? null : { profile: name, targets: targets.slice() };
+        results.set(name, result);
+        if (result !== null) succeeded.push(result);
       }
     }
     const primary = results.size === 0 ? undefined : this.#handler.primary(results);
-    const failed = [...results.values()].includes(null);
     return {
       primary: (primary === undefined ? null : results.get(primary)) ?? null,
-      profiles: [...results.values()].filter((result) => result !== null),
-      emptied: failed,
+      profiles: succeeded,
+      emptied: succeeded.length < results.size,
     };
   }
 }

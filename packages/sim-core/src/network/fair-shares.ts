@@ -71,7 +71,7 @@ export class FairShares {
       if (isNew) this.#paths[link]!.push(path);
     }
     const sole = busy === NONE ? this.#narrowest(links) : busy;
-    if (sole === SEVERAL || !links.includes(sole) || links.some((link) => this.#isTighter(link, sole))) {
+    if (sole === SEVERAL || !links.includes(sole) || this.#isAnyTighter(links, sole)) {
       this.#redistribute(links, this.#leastShare(links), nowUs);
       return;
     }
@@ -113,6 +113,11 @@ export class FairShares {
     let narrowest = links[0]!;
     for (const link of links) if (this.#bandwidths[link]! < this.#bandwidths[narrowest]!) narrowest = link;
     return narrowest;
+  }
+
+  #isAnyTighter(links: readonly number[], sole: number): boolean {
+    for (const link of links) if (this.#isTighter(link, sole)) return true;
+    return false;
   }
 
   /** Whether an even share of `link` is less than one of `other`. */

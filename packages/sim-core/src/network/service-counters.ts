@@ -22,6 +22,9 @@ export class ServiceCounters {
   readonly #offsets: number[] = [];
   readonly #heads: number[] = [];
   readonly #next: EventTree;
+  /** Links whose next end is to be worked out anew when somebody asks: changes of one moment cost one look. */
+  readonly #changed: number[] = [];
+  readonly #isChanged: Uint8Array;
 
   constructor(links: number) {
     this.#served = new Float64Array(links);
@@ -30,6 +33,7 @@ export class ServiceCounters {
     this.#holds = new Int32Array(links);
     this.#held = Array.from({ length: links }, () => new KeyedHeap(this.#places));
     this.#next = new EventTree(links);
+    this.#isChanged = new Uint8Array(links);
   }
 
   addPath(): void {
@@ -41,7 +45,20 @@ export class ServiceCounters {
 
   /** When the next transfer has had its bytes; Infinity when none is under way. */
   get nextUs(): number {
+    if (this.#changed.length > 0) this.#bringUpToDate();
     return this.#next.firstKey;
+  }
+
+  #bringUpToDate(): void {
+    const changed = this.#changed;
+    for (let at = 0; at < changed.length; at++) {
+      const link = changed[at]!;
+      this.#isChanged[link] = 0;
+      const { size, firstKey } = this.#held[link]!;
+      const left = Math.max(0, firstKey - this.#served[link]!);
+      this.#next.set(link, size === 0 ? Infinity : this.#anchorsUs[link]! + left / this.#rates[link]!);
+    }
+    changed.length = 0;
   }
 
   /** Bytes a microsecond of each transfer on the path; Infinity for an idle path, which nothing holds back. */
@@ -93,7 +110,7 @@ export class ServiceCounters {
     this.#expect(link);
   }
 
-  /** Moves the counter of the next link to the end of its next transfer, and gives the path of that. */
+  /** Moves the counter of the next link, that of `nextUs`, to the end of its next transfer, and gives the path of that. */
   takeNext(): number {
     const link = this.#next.first;
     const held = this.#held[link]!;
@@ -122,8 +139,8 @@ export class ServiceCounters {
   }
 
   #expect(link: number): void {
-    const { size, firstKey } = this.#held[link]!;
-    const left = Math.max(0, firstKey - this.#served[link]!);
-    this.#next.set(link, size === 0 ? Infinity : this.#anchorsUs[link]! + left / this.#rates[link]!);
+    if (this.#isChanged[link] === 1) return;
+    this.#isChanged[link] = 1;
+    this.#changed.push(link);
   }
 }

@@ -53,11 +53,13 @@ export class ChainBuilder {
   readonly #ways: TierWays;
   readonly #sources: readonly string[];
   readonly #shared = new Map<string, TierInstance>();
+  readonly #readPeers: boolean;
 
   constructor(fleet: TierFleet) {
     this.#fleet = fleet;
     this.#ways = new TierWays(fleet.network, fleet.places, fleet.links);
     this.#sources = sourcesOf(fleet.pools);
+    this.#readPeers = fleet.pools.some(({ kvTiers }) => kvTiers?.tiers.some(({ readPeers }) => readPeers));
     for (const pool of fleet.pools) {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index);
     }
@@ -76,7 +78,8 @@ export class ChainBuilder {
     const place = { replica, replicaName: `${pool.name}-${index}`, blockSizeTokens, blockBytes };
     const tiers = kvTiers.tiers.map((input, level) => this.#tier(input, level, place));
     const recompute = new RecomputeTime(stepTime, profile);
-    this.chains.push({ replica, tiers, blockSizeTokens, blockBytes, recompute });
+    const isOwn = !this.#readPeers && tiers.every(({ input }) => input.scope === "replica" && input.write !== "back");
+    this.chains.push({ replica, tiers, blockSizeTokens, blockBytes, recompute, isOwn });
   }
 
   #tier(input: KvTierInput, level: number, place: Place): ChainTier {

@@ -76,6 +76,7 @@ export class KvTiers {
     const chain = this.chains[replica];
     if (chain === undefined || !chain.tiers.some(({ input }) => input.prefetch)) return;
     const { requests } = this.#host;
+    if (chain.isOwn && this.#rowRuns.isUnshared(requests.row[slot]!)) return;
     const blocks = Math.floor(requests.promptTokens[slot]! / chain.blockSizeTokens);
     const runs = this.#rowRuns.of(requests.row[slot]!, 0, blocks, chain.blockSizeTokens);
     const wanted = planLoad(chain, runs, requests.promptTokens[slot]!);
@@ -132,7 +133,15 @@ export class KvTiers {
         const prompt = promptTokens[slot]!;
         // The last token was sampled and not computed.
         const blocks = Math.floor((prompt + outputTokens[slot]! - 1) / size);
-        this.#writeThrough(chain, row, this.#rowRuns.sharedPromptBlocks(row, size), Math.floor(prompt / size), blocks);
+        if (chain.isOwn && this.#rowRuns.isUnshared(row)) this.#writeUnshared(chain, Math.floor(prompt / size), blocks);
+        else
+          this.#writeThrough(
+            chain,
+            row,
+            this.#rowRuns.sharedPromptBlocks(row, size),
+            Math.floor(prompt / size),
+            blocks,
+          );
         inner.finished(slot);
       },
     };
@@ -140,6 +149,7 @@ export class KvTiers {
 
   #matchedTokens(chain: TierChain, slot: number, computedTokens: number): number {
     const row = this.#host.requests.row[slot]!;
+    if (chain.isOwn && this.#rowRuns.isUnshared(row)) return 0;
     if (slot >= this.#askedFor.length) this.#grow(slot);
     if (this.#askedFor[slot] !== row) {
       this.#forget(slot);
@@ -262,6 +272,15 @@ export class KvTiers {
     }
     // What was there before comes before what was added: it stays as long.
     if (!lacked || from > 0) this.#touch(chain, row, to);
+    this.#publish(chain);
+  }
+
+  /** The same of a row of which no other can name anything. */
+  #writeUnshared(chain: TierChain, promptTo: number, to: number): void {
+    for (const tier of chain.tiers) {
+      const { write, storeOutputs } = tier.input;
+      if (write === "through") this.#writer.writeUnnamed(chain, tier, storeOutputs ? to : promptTo);
+    }
     this.#publish(chain);
   }
 

@@ -10,6 +10,11 @@ export class RowRuns {
     this.#streams = streams;
   }
 
+  /** Whether no other row can name anything of this one. */
+  isUnshared(row: number): boolean {
+    return this.#streams.entries(row) === 1 && !this.#streams.outputIsShared(row);
+  }
+
   /** Blocks at the start of the row's prompt that other rows can name. */
   sharedPromptBlocks(row: number, blockSizeTokens: number): number {
     const streams = this.#streams;

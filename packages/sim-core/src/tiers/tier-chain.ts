@@ -51,4 +51,6 @@ export interface TierChain {
   readonly blockSizeTokens: number;
   readonly blockBytes: number;
   readonly recompute: RecomputeTime;
+  /** What only one request can name is never found: no other replica reads these tiers, and none passes on what it has. */
+  readonly isOwn: boolean;
 }

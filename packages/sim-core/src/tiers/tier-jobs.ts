@@ -7,6 +7,8 @@ export interface TierJob {
   readonly id: number;
   /** What it writes, and where; nothing for a load into HBM. */
   readonly runs: BlockRuns;
+  /** Instead: the run of the store that nobody can name, or -1. */
+  unnamedRun: number;
   into: ChainTier | undefined;
   way: TierWay | undefined;
   bytes: number;
@@ -26,6 +28,7 @@ export class TierJobs {
     if (freed !== undefined) {
       freed.runs.clear();
       freed.slot = -1;
+      freed.unnamedRun = -1;
       freed.bytes = 0;
       freed.into = undefined;
       freed.from = undefined;
@@ -33,7 +36,7 @@ export class TierJobs {
     }
     const id = this.#jobs.length;
     const made: TierJob = {
-      ...{ id, runs: new BlockRuns(), slot: -1, bytes: 0 },
+      ...{ id, runs: new BlockRuns(), unnamedRun: -1, slot: -1, bytes: 0 },
       into: undefined,
       way: undefined,
       from: undefined,

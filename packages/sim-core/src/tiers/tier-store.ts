@@ -110,11 +110,11 @@ export class TierStore {
     this.evictedBlocks += taken;
     runs[run + END] = end - taken;
     if (taken === size) {
-      this.#outOfSegment(run);
+      if (segment !== NONE) this.#outOfSegment(run);
       this.#outOfUse(run);
       this.#recycle(run);
     }
-    this.#listener.evicted(segment, end - taken, end);
+    if (segment !== NONE) this.#listener.evicted(segment, end - taken, end);
     return taken;
   }
 
@@ -134,10 +134,39 @@ export class TierStore {
       after = runs[after + AFTER]!;
     }
     this.#intoSegment(added, before, after);
-    this.#toNewest(added);
-    this.usedBlocks += to - from;
+    this.#takenIn(added, to - from);
+  }
+
+  /**
+   * Takes in blocks that nobody will ever look for: they have room and an age like others, and nobody hears of them.
+   *
+   * @returns what `writtenUnnamed` is to be told
+   */
+  addUnnamed(blocks: number, writer: number): number {
+    const added = this.#allocate();
+    const runs = this.#runs;
+    runs[added + SEGMENT] = NONE;
+    runs[added + FIRST] = 0;
+    runs[added + END] = blocks;
+    runs[added + PINS] = 0;
+    runs[added + WRITER] = writer;
+    this.#takenIn(added, blocks);
+    return added;
+  }
+
+  #takenIn(run: number, blocks: number): void {
+    this.#toNewest(run);
+    this.usedBlocks += blocks;
     if (this.usedBlocks > this.peakBlocks) this.peakBlocks = this.usedBlocks;
-    this.busyBlocks += to - from;
+    this.busyBlocks += blocks;
+  }
+
+  /** The blocks of an `addUnnamed` are all there. */
+  writtenUnnamed(run: number): void {
+    const size = this.#runs[run + END]!;
+    this.#runs[run + WRITER] = READY;
+    this.busyBlocks -= size;
+    this.storedBlocks += size;
   }
 
   /** What `writer` has added of these blocks is ready. */

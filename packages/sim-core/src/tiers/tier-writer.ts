@@ -56,6 +56,21 @@ export class TierWriter {
     return lacksAll;
   }
 
+  /** Writes blocks that no other request can name to a tier from which nobody will read them. */
+  writeUnnamed(chain: TierChain, into: ChainTier, blocks: number): void {
+    const { instance } = into;
+    const { store } = instance;
+    const written = blocks < store.room ? blocks : store.room;
+    if (written === 0) return;
+    const job = this.#jobs.take();
+    job.into = into;
+    store.makeRoom(written);
+    job.unnamedRun = store.addUnnamed(written, job.id);
+    const bytes = written * chain.blockBytes;
+    instance.writtenBytes += bytes;
+    this.#start(job, into.writeWay, bytes);
+  }
+
   /** Keeps what has come up from below on its way to HBM: it takes room, and no time of its own. */
   promote(chain: TierChain, into: ChainTier, segment: number, from: number, to: number): void {
     const { store } = into.instance;
@@ -72,7 +87,8 @@ export class TierWriter {
   }
 
   /** Blocks of the job can be read from now on. */
-  written({ store }: TierInstance, { id, runs }: TierJob): void {
+  written({ store }: TierInstance, { id, runs, unnamedRun }: TierJob): void {
+    if (unnamedRun >= 0) store.writtenUnnamed(unnamedRun);
     for (let run = 0; run < runs.length; run++) store.written(runs.segment(run), runs.from(run), runs.to(run), id);
   }
 

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SimulationInput } from "../../src/simulate/input.ts";
 import { Outcome } from "../../src/simulate/result.ts";
-import { simulateSmall } from "../support/random-fleet.ts";
-import { randomTieredFleet } from "../support/random-tiered-fleet.ts";
+import { withPrivateRows } from "../support/private-rows.ts";
+import { randomFleet, simulateSmall } from "../support/random-fleet.ts";
+import { networkOf, randomChain, randomTieredFleet } from "../support/random-tiered-fleet.ts";
 
 const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 150);
 
@@ -18,6 +19,28 @@ describe("laws of tiers below HBM", () => {
     fc.assert(
       fc.property(randomTieredFleet, (input) => {
         expect(everything({ ...input, path: "plain" })).toEqual(everything({ ...input, path: "fast" }));
+      }),
+      { numRuns },
+    );
+  });
+
+  it("what only one request can name is written alike, whether another replica could look for it or not", () => {
+    fc.assert(
+      fc.property(randomFleet, randomChain, fc.constantFrom(1, 2), (input, chain, privateRows) => {
+        const workload = withPrivateRows(input.workload, privateRows);
+        const [pool] = input.pools.filter(({ replicas }) => replicas > 0);
+        const resultsOf = (readPeers: boolean) => {
+          const tiers = chain.map((tier) => ({ ...tier, readPeers, scope: "replica" as const }));
+          const pools = [{ ...pool!, replicas: 1, kvTiers: { kvBytesPerToken: 100_000, tiers } }];
+          const { requests, ...result } = everything({ ...input, workload, pools, network: networkOf(pools) });
+          const { sources: _sources, hitTokens, ...tiersOf } = requests.tiers!;
+          return {
+            ...result,
+            requests: { ...requests, tiers: { ...tiersOf, hitTokens: hitTokens.slice(0, chain.length) } },
+          };
+        };
+        // One replica has no peers: only what the tiers must be ready for differs.
+        expect(resultsOf(true)).toEqual(resultsOf(false));
       }),
       { numRuns },
     );

@@ -5,6 +5,7 @@ import { Placement } from "../../src/network/placement.ts";
 import { defaultTopology } from "../../src/network/topology.ts";
 import type { SimulationInput } from "../../src/simulate/input.ts";
 import type { KvTierInput } from "../../src/tiers/tier-input.ts";
+import { withPrivateRows } from "./private-rows.ts";
 import { randomDisaggregatedFleet } from "./random-disaggregated-fleet.ts";
 import { randomFleet } from "./random-fleet.ts";
 
@@ -54,7 +55,7 @@ const tierOf = (name: string, first: boolean): fc.Arbitrary<KvTierInput> =>
     })
     .map(({ capacityBlocks, ...rest }) => ({ tier: name, capacityBytes: capacityBlocks * BLOCK_BYTES, ...rest }));
 
-const chains = fc
+export const randomChain = fc
   .tuple(
     tierOf("host-dram", true),
     tierOf("nvme", false),
@@ -69,12 +70,13 @@ const chains = fc
 
 /** Small fleets with tiers of every kind that are short of room, with and without prefill on other pods. */
 export const randomTieredFleet: fc.Arbitrary<SimulationInput> = fc
-  .tuple(fc.oneof(randomFleet, randomDisaggregatedFleet), chains, fc.boolean())
-  .map(([input, tiers, lastHasNone]) => {
+  .tuple(fc.oneof(randomFleet, randomDisaggregatedFleet), randomChain, fc.boolean(), fc.constantFrom(0, 0, 1, 2))
+  .map(([input, tiers, lastHasNone, privateRows]) => {
     const pools = input.pools
       .filter(({ replicas }) => replicas > 0)
       .map((pool, index) =>
         lastHasNone && index > 0 ? pool : { ...pool, kvTiers: { kvBytesPerToken: BYTES_PER_TOKEN, tiers } },
       );
-    return { ...input, pools, network: networkOf(pools) };
+    const workload = withPrivateRows(input.workload, privateRows);
+    return { ...input, workload, pools, network: networkOf(pools) };
   });
