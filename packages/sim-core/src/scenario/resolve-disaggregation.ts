@@ -1,7 +1,7 @@
 import type { EndpointPickerConfig } from "@windtunnel/router-policies";
 import { ScenarioError } from "../errors.ts";
 import type { ModelArchitecture } from "../model/architecture.ts";
-import { meanTokenBytesPerGpu } from "../model/kv-cache-size.ts";
+import { meanTokenBytesPerGpu, stateBytesPerSequencePerGpu } from "../model/kv-cache-size.ts";
 import type { DisaggregationInput } from "../simulate/disaggregation-input.ts";
 import { disaggregationSchema, type ScenarioDisaggregation } from "./disaggregation-schema.ts";
 import type { LoadedScenario } from "./load.ts";
@@ -47,13 +47,15 @@ export function resolveDisaggregation(
     checkAlike(loaded, at, "blockSizeTokens", first, pool, (p) => p.profile.blockSizeTokens);
     checkAlike(loaded, at, "kvCacheDtype", first, pool, (p) => p.kvCacheDtype);
   }
+  const cached = { ...model, states: [] };
   const { transfer, perLayerOverlap, setUp, sidecarLeg, prefillRetryBackoff, holdTimeout, ...rest } = given;
   return {
     ...rest,
     transfer,
     overlapLayers: perLayerOverlap ? model.layers : 1,
-    // Windows and states are sent too; a pool has a length to count them by only where the model has them.
-    kvBytesPerToken: meanTokenBytesPerGpu(model, 1, first.kvCacheDtype, first.sizingContextTokens ?? 1),
+    // Windows are sent too; a pool has a length to count them by only where the model has them.
+    kvBytesPerToken: meanTokenBytesPerGpu(cached, 1, first.kvCacheDtype, first.sizingContextTokens ?? 1),
+    stateBytes: stateBytesPerSequencePerGpu(model, 1),
     setUpUs: setUp,
     sidecarLegUs: sidecarLeg,
     prefillRetryBackoffUs: prefillRetryBackoff,

@@ -9,6 +9,8 @@ export interface DisaggregationInput {
   readonly overlapLayers: number;
   /** KV cache of a token over all devices of a replica. */
   readonly kvBytesPerToken: number;
+  /** What a request takes over whatever its length: the states of linear and state-space layers, over all devices. */
+  readonly stateBytes: number;
   /** Before the bytes of a transfer flow. */
   readonly setUpUs: number;
   /** From the sidecar of the decode pod to the prefill pod, and as much back. */

@@ -29,7 +29,7 @@ function checkTransfer(
   legs: DisaggregationColumns,
   row: number,
 ): void {
-  const { transfer, kvBytesPerToken } = input.disaggregation!;
+  const { transfer, kvBytesPerToken, stateBytes } = input.disaggregation!;
   const finishUs = legs.prefillFinishUs[row]!;
   const startUs = legs.transferStartUs[row]!;
   const endUs = legs.transferEndUs[row]!;
@@ -40,7 +40,7 @@ function checkTransfer(
     broken("a decode never starts before its KV is there", timesOf(requests, legs, row));
   }
   const tokens = requests.promptTokens[row]! - legs.decodeCachedTokens[row]!;
-  if (legs.transferredBytes[row] !== tokens * kvBytesPerToken) {
+  if (legs.transferredBytes[row] !== tokens * kvBytesPerToken + stateBytes) {
     broken(
       "a transfer is its tokens' KV cache",
       `request ${row}: ${legs.transferredBytes[row]} bytes for ${tokens} tokens`,

@@ -281,7 +281,9 @@ export class Disaggregation {
   #takeOver(row: number, slot: number, fromTokens: number): void {
     this.#decodeSlot[row] = slot;
     this.#columns.decodeCachedTokens[row] = fromTokens;
-    const bytes = (this.#host.columns.promptTokens[row]! - fromTokens) * this.#input.kvBytesPerToken;
+    const { kvBytesPerToken, stateBytes } = this.#input;
+    // The state is that of the prompt's end, whatever of the prompt is here already.
+    const bytes = (this.#host.columns.promptTokens[row]! - fromTokens) * kvBytesPerToken + stateBytes;
     this.#columns.transferredBytes[row] = bytes;
     const stage = this.#stage[row];
     if (stage === Stage.held) {

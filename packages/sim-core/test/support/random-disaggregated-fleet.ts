@@ -76,6 +76,7 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
       transfer: fc.constantFrom("pull" as const, "pull" as const, "push" as const),
       overlapLayers: fc.constantFrom(1, 4, 32),
       kvBytesPerToken: fc.constantFrom(1_000, 1_000_000, 20_000_000),
+      stateBytes: fc.constantFrom(0, 0, 50_000_000),
       setUpUs: fc.constantFrom(0, 1, 1_000),
       sidecarLegUs: fc.constantFrom(0, 1, 2_000),
       prefillFailureFraction: fc.constantFrom(0, 0, 0.3, 1),

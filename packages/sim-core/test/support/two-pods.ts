@@ -37,6 +37,7 @@ export const disaggregation = (given: Partial<DisaggregationInput> = {}): Disagg
   transfer: "pull",
   overlapLayers: 1,
   kvBytesPerToken: 1000,
+  stateBytes: 0,
   setUpUs: 0,
   sidecarLegUs: 0,
   prefillFailureFraction: 0,

@@ -42,6 +42,7 @@ describe("spec.disaggregation", () => {
       transfer: "pull",
       overlapLayers: 1,
       kvBytesPerToken: 131_072,
+      stateBytes: 0,
       setUpUs: 1_000,
       sidecarLegUs: 2_000,
       prefillFailureFraction: 0,
@@ -65,6 +66,19 @@ describe("spec.disaggregation", () => {
     expect(bytes("openai/gpt-oss-120b")).toBe(36_864 * (1 + 128 / 2304));
     // FP8 unless told: 584 bytes of a row.
     expect(bytes("deepseek-ai/DeepSeek-V4-Flash")).toBeCloseTo(3850.25 + 15_420_416 / 2304, 6);
+  });
+
+  it("sends the state of linear layers with each request, whatever its length", () => {
+    const text = scenario("", "", 1)
+      .replace("meta-llama/Llama-3.1-8B", "Qwen/Qwen3.5-35B-A3B")
+      .replaceAll("h100-sxm,", "h100-sxm, tensorParallel: 8,");
+    const { input } = resolve(text);
+    // 10 full layers of 2 x 2 heads of 256 in two bytes; 30 states of 32 x 128 x 128 in FP32 with three inputs of 8,192 channels.
+    const stateBytes = 30 * (32 * 128 * 128 * 4 + 3 * 8192 * 2);
+    expect(stateBytes).toBe(64_389_120);
+    expect(input.disaggregation).toMatchObject({ kvBytesPerToken: 20_480, stateBytes });
+    const { transferredBytes } = simulate(input).requests.disaggregation!;
+    expect([...transferredBytes]).toEqual([2048 * 20_480 + 64_389_120]);
   });
 
   it("is not there for a router of one stage", () => {
