@@ -64,6 +64,7 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
     config: fc.constantFrom(ALWAYS_DISAGGREGATE, BY_PREFIX),
     replicas: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 2 })),
     spareBlocks: fc.integer({ min: 0, max: 60 }),
+    rules: fc.constantFrom({}, {}, { scheduler: "sglang" as const }),
     maxNumSeqs: fc.constantFrom(1, 3, 8),
     maxNumBatchedTokens: fc.constantFrom(64, 1000),
     enablePrefixCaching: fc.boolean(),
@@ -94,7 +95,7 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
     const pools = ROLES.map((role, index) => ({
       name: role,
       replicas: given.replicas[index]!,
-      profile: profile({ ...given, blockSizeTokens: 16 }),
+      profile: profile({ ...given, ...given.rules, blockSizeTokens: 16 }),
       stepTime: bentStepTime([321.7, 612.3, 1_234.5][index]!, 7.3, 0.11),
       numGpuBlocks: Math.ceil(most / 16) + 1 + given.spareBlocks,
       labels: { "llm-d.ai/role": role },

@@ -73,6 +73,7 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
     lora: fc.option(randomAdapters, { nil: undefined }),
     replicas: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 2 })),
     spareBlocks: fc.integer({ min: 0, max: 60 }),
+    rules: fc.constantFrom({}, {}, { scheduler: "sglang" as const }),
     maxNumSeqs: fc.constantFrom(1, 3, 8),
     maxNumBatchedTokens: fc.constantFrom(64, 1000),
     requestOverheadUs: fc.constantFrom(0, 700),
@@ -86,7 +87,7 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
     const pool = (name: string, replicas: number, baseUs: number) => ({
       name,
       replicas,
-      profile: profile({ ...given, blockSizeTokens: 16 }),
+      profile: profile({ ...given, ...given.rules, blockSizeTokens: 16 }),
       stepTime: bentStepTime(baseUs, 7.3, 0.11),
       numGpuBlocks: Math.ceil(most / 16) + 1 + given.spareBlocks,
       labels: {},
