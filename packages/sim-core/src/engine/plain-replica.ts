@@ -403,7 +403,7 @@ export class PlainReplica implements Engine {
       }
       let tokens = total - hitBlocks * size;
       if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
-      if (tokens > left && !profile.enableChunkedPrefill) break;
+      if (tokens > left && tokens <= profile.maxNumBatchedTokens && !profile.enableChunkedPrefill) break;
       tokens = Math.min(tokens, left);
       const available = this.#cache.freeBlocks - hit.filter((block) => block.references === 0).length;
       if (profile.schedulerReserveFullIsl && Math.ceil(total / size) - hitBlocks > available) break;

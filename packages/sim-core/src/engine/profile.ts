@@ -28,3 +28,10 @@ export interface EngineProfile {
   /** API server's time before the request reaches the scheduler. */
   readonly requestOverheadUs: number;
 }
+
+/**
+ * The longest prompt that an engine takes where it computes prompts whole: what fits in a step. SGLang's has no such limit,
+ * as the first prompt of a step may be longer.
+ */
+export const wholePromptTokens = (profile: EngineProfile): number =>
+  profile.enableChunkedPrefill || profile.scheduler === "sglang" ? Infinity : profile.maxNumBatchedTokens;

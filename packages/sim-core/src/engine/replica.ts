@@ -745,7 +745,8 @@ export class Replica implements Engine {
       let tokens = numTokens - hitTokens;
       if (longPrefillTokenThreshold > 0 && tokens > longPrefillTokenThreshold) tokens = longPrefillTokenThreshold;
       if (tokens > budget) {
-        if (!enableChunkedPrefill) return;
+        // Only what was generated before a preemption makes a prompt longer than a step.
+        if (!enableChunkedPrefill && tokens <= this.#maxNumBatchedTokens) break;
         tokens = budget;
       }
       const availableBlocks = cache.freeBlocks - cache.hitFreeBlocks;

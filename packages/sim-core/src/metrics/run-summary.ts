@@ -19,7 +19,10 @@ const requestBlock = {
       total: z.number().int(),
       completed: z.number().int(),
       rejected: z.number().int().meta({ description: "Turned away by the router" }),
-      refusedTooLong: z.number().int().meta({ description: "Longer than the model or the whole KV cache allows" }),
+      refusedTooLong: z
+        .number()
+        .int()
+        .meta({ description: "Longer than the model, the KV cache or a step of whole prompts allows" }),
       unfinished: z.number().int().meta({ description: "Still under way, or not sent, when the run was stopped" }),
       cancelled: z.number().int().optional().meta({ description: "Given up by their clients before the last token" }),
       timedOut: z.number().int().optional().meta({ description: "Not ended within the time that clients wait" }),

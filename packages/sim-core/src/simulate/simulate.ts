@@ -4,6 +4,7 @@ import { ItlRecorder } from "../engine/itl-histogram.ts";
 import type { KvConnector } from "../engine/kv-connector.ts";
 import { KvEventLog } from "../engine/kv-event-log.ts";
 import { PlainReplica } from "../engine/plain-replica.ts";
+import { wholePromptTokens } from "../engine/profile.ts";
 import { PromptStreams } from "../engine/prompt-streams.ts";
 import { type EngineParts, Replica } from "../engine/replica.ts";
 import { RequestsInFlight } from "../engine/requests-in-flight.ts";
@@ -52,6 +53,7 @@ interface Member {
   readonly log: KvEventLog;
   /** Longest prompt and output together: what the model takes, or all KV blocks of the replica hold. */
   readonly maxTokens: number;
+  readonly maxPromptTokens: number;
   readonly requestOverheadUs: number;
 }
 
@@ -165,7 +167,8 @@ class Simulation implements EngineListener {
     const capacityTokens = (pool.numGpuBlocks - 1) * pool.profile.blockSizeTokens;
     const maxTokens = Math.min(pool.profile.maxModelLenTokens, capacityTokens);
     const { requestOverheadUs } = pool.profile;
-    this.#members.push({ engine, pool, endpoint, log, maxTokens, requestOverheadUs });
+    const maxPromptTokens = Math.min(maxTokens - 1, wholePromptTokens(pool.profile));
+    this.#members.push({ engine, pool, endpoint, log, maxTokens, maxPromptTokens, requestOverheadUs });
     this.#engines.push(engine);
   }
 
@@ -318,11 +321,11 @@ class Simulation implements EngineListener {
     const index = decision.targets[0]!.slot;
     const member = this.#members[index]!;
     const { workload } = this.#input;
-    const { maxTokens } = member;
+    const { maxTokens, maxPromptTokens } = member;
     const promptTokens = workload.promptTokens[row]!;
     const columns = this.#columns;
     columns.replica[row] = index;
-    if (promptTokens >= maxTokens) {
+    if (promptTokens > maxPromptTokens) {
       columns.outcome[row] = Outcome.refusedTooLong;
       if (this.#tellEnded) this.#router.responseEnded(ticket, this.#nowUs);
       this.#leave(row);
@@ -377,7 +380,7 @@ class Simulation implements EngineListener {
       throw new InvariantError("a request is to be prefilled elsewhere, and the simulation has no disaggregation");
     }
     // One more token has room too: the prefill pod samples it.
-    if (this.#input.workload.promptTokens[row]! < this.#members[prefillReplica]!.maxTokens) {
+    if (this.#input.workload.promptTokens[row]! <= this.#members[prefillReplica]!.maxPromptTokens) {
       this.#disaggregation.dispatch(row, prefillReplica, ticket);
       return;
     }

@@ -111,5 +111,6 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
       disaggregation: disaggregation(given.flow),
       ...(given.linked ? { network: networkOf(pools) } : {}),
     };
-    return servingAdapters(input, given.lora);
+    // Adapters are served by vLLM's rules only.
+    return servingAdapters(input, "scheduler" in given.rules ? undefined : given.lora);
   });

@@ -101,7 +101,8 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
       scrapeIntervalUs: given.scrapeIntervalUs,
       kvEventDelayUs: given.kvEventDelayUs,
     };
-    return servingAdapters(input, given.lora);
+    // Adapters are served by vLLM's rules only.
+    return servingAdapters(input, "scheduler" in given.rules ? undefined : given.lora);
   });
 
 /** Looks at `shouldStop`, some thousands of events apart, after which a small run has gone astray. */

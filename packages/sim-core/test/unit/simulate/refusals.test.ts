@@ -37,6 +37,16 @@ describe("what cannot be served", () => {
     expect([...requests.outputTokens]).toEqual([0, 0, 1, 60]);
   });
 
+  it("refuses a prompt of more tokens than a step where prompts are computed whole, but for SGLang's", () => {
+    const outcomes = (engine: object) => [
+      ...simulate(onePool(rows([at(64, 5), at(65, 5)]), {}, { maxNumBatchedTokens: 64, ...engine })).requests.outcome,
+    ];
+    const whole = { enableChunkedPrefill: false };
+    expect(outcomes(whole)).toEqual([Outcome.completed, Outcome.refusedTooLong]);
+    expect(outcomes({ ...whole, scheduler: "sglang" })).toEqual([Outcome.completed, Outcome.completed]);
+    expect(outcomes({})).toEqual([Outcome.completed, Outcome.completed]);
+  });
+
   it("goes on with a session whose turn was refused", () => {
     const turns = rows([at(200, 5), { atUs: 70, prompt: 10, output: 1, releasedBy: 0 }]);
     const { requests } = simulate(onePool(turns, {}, { maxModelLenTokens: 100 }));
