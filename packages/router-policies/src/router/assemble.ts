@@ -1,7 +1,13 @@
 import type { EndpointPickerConfig, PluginSpec } from "../config/endpoint-picker-config.ts";
 import { producerNameOf } from "../config/producer-name.ts";
 import { PolicyError } from "../errors.ts";
-import { type DataKey, type DataKind, type DataKinds, LIVE_DATA_KINDS } from "../framework/data.ts";
+import {
+  type DataKey,
+  type DataKind,
+  type DataKinds,
+  LIVE_DATA_KINDS,
+  type PrefixMatchData,
+} from "../framework/data.ts";
 import type {
   Decider,
   Filter,
@@ -15,6 +21,7 @@ import type {
   SaturationDetector,
   Scorer,
 } from "../framework/plugin.ts";
+import { APPROX_PREFIX_CACHE_PRODUCER } from "../producers/approx-prefix-cache-producer.ts";
 import { pluginType } from "../registry.ts";
 import type { RouterHost } from "./host.ts";
 import { CompiledProfile } from "./profile.ts";
@@ -194,3 +201,14 @@ export const profileHandlerOf = (config: EndpointPickerConfig, built: readonly B
 /** The saturation detector, which the configuration has checked to be one. */
 export const detectorOf = (config: EndpointPickerConfig, built: readonly BuiltPlugin[]): SaturationDetector =>
   pluginNamed(built, config.saturationDetector) as BuiltRoles & SaturationDetector;
+
+const CACHED_PREFIX: DataKey = { kind: "prefix-match", producer: APPROX_PREFIX_CACHE_PRODUCER, anyNameIfStrict: true };
+
+/** The prefixes that the gate for `onlyIfCached` reads: those of the default name only, as upstream, unless `strict`. */
+export const cachedPrefixOf = (
+  config: EndpointPickerConfig,
+  built: readonly BuiltPlugin[],
+): PrefixMatchData | undefined => {
+  const producer = makerOf(CACHED_PREFIX, config);
+  return built.find(({ spec }) => spec.name === producer)?.plugin.data?.["prefix-match"];
+};

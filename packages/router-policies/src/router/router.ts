@@ -5,10 +5,10 @@ import type { Endpoint, EndpointFacts, EndpointMetrics } from "../framework/endp
 import type { Hooks, KvEvent, Outgoing, Producer, SaturationDetector } from "../framework/plugin.ts";
 import type { RandomSource } from "../framework/random.ts";
 import type { InferenceRequest } from "../framework/request.ts";
-import { APPROX_PREFIX_CACHE_PRODUCER } from "../producers/approx-prefix-cache-producer.ts";
 import {
   type BuiltPlugin,
   buildPlugins,
+  cachedPrefixOf,
   compileProfiles,
   detectorOf,
   producersAtWork,
@@ -50,7 +50,7 @@ export class Router {
   readonly #kvEvent: readonly With<"kvEvent">[];
   readonly #plugins: readonly Hooks[];
   readonly #inFlight: InFlightLoadData | undefined;
-  /** What the gate for `onlyIfCached` reads: the producer of the default name only, as upstream. */
+  /** What the gate for `onlyIfCached` reads. */
   readonly #cached: PrefixMatchData | undefined;
   /** The answer to requests without a record, filled anew for each. */
   readonly #dispatched: Reused<Dispatched> = {
@@ -80,7 +80,7 @@ export class Router {
     this.#responseEnded = having("responseEnded");
     this.#kvEvent = having("kvEvent");
     this.#inFlight = plugins.map(({ data }) => data?.["in-flight-load"]).find((data) => data !== undefined);
-    this.#cached = built.find(({ spec }) => spec.name === APPROX_PREFIX_CACHE_PRODUCER)?.plugin.data?.["prefix-match"];
+    this.#cached = cachedPrefixOf(config, built);
     this.needs = {
       metrics: readsMetrics(config, built),
       metricsForSheddable: true,

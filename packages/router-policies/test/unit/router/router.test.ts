@@ -73,6 +73,21 @@ describe("rejections", () => {
     expect(asked()).toBe("e0");
     expect(outcome(router(QUEUE, 1).requestArrived(request({ ...prompt, onlyIfCached: true }), 0))).toMatch("412");
   });
+  it("412 for prefixes of a renamed producer, except strictly", () => {
+    const renamed = `plugins:
+- {type: approx-prefix-cache-producer, name: mine}
+- {type: prefix-cache-scorer, parameters: {prefixMatchInfoProducerName: mine}}
+`;
+    const again = (strict: boolean) => {
+      const built = router(renamed, 1, { strict });
+      const asked = () => outcome(built.requestArrived(request({ promptTokens: 128, onlyIfCached: true }), 0));
+      const cold = asked();
+      built.requestArrived(request({ promptTokens: 128 }), 0);
+      return [cold.slice(0, 3), asked().slice(0, 3)];
+    };
+    expect(again(false)).toEqual(["412", "412"]);
+    expect(again(true)).toEqual(["412", "e0"]);
+  });
   it("503 without endpoints", () => {
     const decision = router(QUEUE, 0).requestArrived(request(), 0);
     expect(decision).toMatchObject({ status: 503, reason: "rejected-no-endpoints" });
