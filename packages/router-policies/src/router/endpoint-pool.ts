@@ -58,11 +58,16 @@ export class EndpointPool {
       const hosts = new Set(hint.map(textBeforeLastColon));
       return this.#list.filter(({ address }) => hosts.has(textBeforeLastColon(address)));
     }
-    return this.#list.filter(({ address }) =>
-      hint.some((item) => {
-        const port = portOf(item);
-        return hostOf(item) === hostOf(address) && (port === undefined || port === portOf(address));
-      }),
-    );
+    const hosts = new Set<string>();
+    const addresses = new Set<string>();
+    for (const item of hint) {
+      const port = portOf(item);
+      if (port === undefined) hosts.add(hostOf(item));
+      else addresses.add(`${hostOf(item)}:${port}`);
+    }
+    return this.#list.filter(({ address }) => {
+      const host = hostOf(address);
+      return hosts.has(host) || addresses.has(`${host}:${portOf(address)}`);
+    });
   }
 }
