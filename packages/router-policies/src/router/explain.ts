@@ -45,12 +45,13 @@ export class ProfileRecorder {
     this.#totals = Object.fromEntries(endpoints.map(({ name }, i) => [name, totals[i]!]));
     this.#tied = namesOf(tied);
     this.#picked = namesOf(targets);
-    const best = (among: readonly Endpoint[]): number =>
-      endpoints.reduce(
-        (most, endpoint, i) => (among.includes(endpoint) ? Math.max(most, totals[i]!) : most),
-        -Infinity,
-      );
-    const margin = best(targets) - best(endpoints.filter((endpoint) => !targets.includes(endpoint)));
+    let bestPicked = Number.NEGATIVE_INFINITY;
+    let bestOther = Number.NEGATIVE_INFINITY;
+    for (const [i, endpoint] of endpoints.entries()) {
+      if (targets.includes(endpoint)) bestPicked = Math.max(bestPicked, totals[i]!);
+      else bestOther = Math.max(bestOther, totals[i]!);
+    }
+    const margin = bestPicked - bestOther;
     this.#margin = Number.isFinite(margin) ? margin : null;
   }
 
