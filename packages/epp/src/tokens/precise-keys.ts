@@ -1,7 +1,8 @@
-import type { BlockKeys, EndpointPickerConfig } from "@windtunnel/router-policies";
+import type { BlockKeys, EndpointPickerConfig, PluginSpec } from "@windtunnel/router-policies";
 import { type BlockHash, CborFnvHash, Xxh64BlockHash } from "./block-hash.ts";
 
-const PRODUCERS: readonly string[] = ["precise-prefix-cache-producer", "precise-prefix-cache-scorer"];
+/** The deprecated `precise-prefix-cache-scorer` brings one along. */
+const PRODUCER = "precise-prefix-cache-producer";
 const DEFAULT_BLOCK_SIZE_TOKENS = 16;
 /** Models and adapters whose roots are kept. */
 const MAX_ROOTS = 1000;
@@ -84,16 +85,16 @@ export class PreciseKeys {
   }
 }
 
-/** How each precise producer of a configuration makes its keys, in order; none where it has no such producer. */
-export function preciseKeysConfigs(config: EndpointPickerConfig): readonly PreciseKeysConfig[] {
-  return config.plugins
-    .filter(({ type }) => PRODUCERS.includes(type))
-    .map(({ parameters }) => {
-      const given = (parameters.tokenProcessorConfig ?? {}) as Partial<PreciseKeysConfig & { blockSize: number }>;
-      return {
-        blockSizeTokens: given.blockSizeTokens ?? given.blockSize ?? DEFAULT_BLOCK_SIZE_TOKENS,
-        hashSeed: given.hashSeed ?? "",
-        hashAlgorithm: given.hashAlgorithm ?? "cbor-fnv",
-      };
-    });
+/** The precise producers of a configuration, in order. */
+export const preciseProducers = (config: EndpointPickerConfig): readonly PluginSpec[] =>
+  config.plugins.filter(({ type }) => type === PRODUCER);
+
+/** How a precise producer makes its keys. */
+export function preciseKeysConfig({ parameters }: PluginSpec): PreciseKeysConfig {
+  const given = (parameters.tokenProcessorConfig ?? {}) as Partial<PreciseKeysConfig & { blockSize: number }>;
+  return {
+    blockSizeTokens: given.blockSizeTokens ?? given.blockSize ?? DEFAULT_BLOCK_SIZE_TOKENS,
+    hashSeed: given.hashSeed ?? "",
+    hashAlgorithm: given.hashAlgorithm ?? "cbor-fnv",
+  };
 }

@@ -1,7 +1,7 @@
 import { durationUs, type EndpointPickerConfig } from "@windtunnel/router-policies";
 import type { Log } from "../host/log.ts";
 import { estimateOptions } from "./estimate-options.ts";
-import { preciseKeysConfigs } from "./precise-keys.ts";
+import { preciseKeysConfig, preciseProducers } from "./precise-keys.ts";
 import type { Tokenizer } from "./prompt-tokens.ts";
 import { Renderer } from "./renderer.ts";
 import { TokenMaker } from "./request-tokens.ts";
@@ -28,7 +28,7 @@ const DEFAULT_MULTIMODAL_TIMEOUT_MS = 30_000;
 /** The tokenizer of a configuration's token producer; an estimate without one. */
 export function tokenizerFor(config: EndpointPickerConfig, options: TokenizerOptions): Tokenizer {
   const parameters: Parameters = config.plugins.find(({ type }) => TYPES.includes(type))?.parameters ?? {};
-  const maker = new TokenMaker(estimateOptions(parameters.estimate), preciseKeysConfigs(config));
+  const maker = new TokenMaker(estimateOptions(parameters.estimate), preciseProducers(config).map(preciseKeysConfig));
   if (options.tokenizerFile) return new TokenizerFile(maker, options.tokenizerFile);
   const { modelName, vllm } = parameters;
   if (!modelName) return estimateTokenizer(maker);

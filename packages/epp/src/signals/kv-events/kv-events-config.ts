@@ -1,7 +1,6 @@
 import type { EndpointPickerConfig } from "@windtunnel/router-policies";
-import { PreciseKeys, preciseKeysConfigs } from "../../tokens/precise-keys.ts";
+import { PreciseKeys, preciseKeysConfig, preciseProducers } from "../../tokens/precise-keys.ts";
 
-const PRODUCER = "precise-prefix-cache-producer";
 const DEFAULT_TOPIC_FILTER = "kv@";
 const DEFAULT_SOCKET_PORT = 5557;
 
@@ -19,10 +18,8 @@ export interface KvEventsConfig {
 
 /** Of each precise producer in the configuration, in order. */
 export function kvEventsConfigs(config: EndpointPickerConfig): KvEventsConfig[] {
-  const keys = preciseKeysConfigs(config);
-  const producers = config.plugins.filter(({ type }) => type === PRODUCER);
-  return producers.map(({ parameters }, index) => {
-    const given = (parameters.kvEventsConfig ?? {}) as {
+  return preciseProducers(config).map((producer) => {
+    const given = (producer.parameters.kvEventsConfig ?? {}) as {
       zmqEndpoint?: string;
       topicFilter?: string;
       discoverPods?: boolean;
@@ -30,7 +27,7 @@ export function kvEventsConfigs(config: EndpointPickerConfig): KvEventsConfig[] 
     };
     const pods = given.podDiscoveryConfig ?? {};
     return {
-      keys: new PreciseKeys(keys[index]!),
+      keys: new PreciseKeys(preciseKeysConfig(producer)),
       topicFilter: given.topicFilter ?? DEFAULT_TOPIC_FILTER,
       bindEndpoint: given.zmqEndpoint || undefined,
       socketPort: (given.discoverPods ?? true) ? pods.socketPort || DEFAULT_SOCKET_PORT : undefined,

@@ -13,7 +13,7 @@ import { kvEventsConfigs } from "../../../src/signals/kv-events/kv-events-config
 import { DEFAULT_ZMQ_LIMITS, zmqReplay } from "../../../src/signals/kv-events/zmq-sockets.ts";
 import { MetricsScraper } from "../../../src/signals/metrics-scraper.ts";
 import { metricsSources } from "../../../src/signals/metrics-source.ts";
-import { PreciseKeys, preciseKeysConfigs } from "../../../src/tokens/precise-keys.ts";
+import { PreciseKeys, preciseKeysConfig, preciseProducers } from "../../../src/tokens/precise-keys.ts";
 
 const program = process.env.WINDTUNNEL_LLMD_SIM;
 const SKIP =
@@ -120,7 +120,7 @@ describe.skipIf(program === undefined)(
       ["maps", ["--use-vllm-map-event-format"]],
     ] as const)("as %s", async (_, flags) => {
       const { config, live, subscriber, held, post, replay } = await start(flags);
-      const keys = new PreciseKeys(preciseKeysConfigs(config)[0]!);
+      const keys = new PreciseKeys(preciseKeysConfig(preciseProducers(config)[0]!));
       const expected = async (prompt: string): Promise<string[]> => {
         const [{ token_ids: tokens }] = (await post("/v1/completions/render", { model: MODEL, prompt })) as [
           { token_ids: number[] },
