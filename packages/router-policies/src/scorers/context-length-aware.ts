@@ -21,11 +21,12 @@ interface LengthRange {
   readonly maxTokens: number;
 }
 
-/** The range of a label's text; undefined where it is none. */
-function lengthRange(text: string): LengthRange | undefined {
+/** The range of a label's text. */
+function lengthRange(text: string | undefined): LengthRange | "unlabelled" | "unreadable" {
+  if (text === undefined) return "unlabelled";
   const [, min, max] = RANGE.exec(text) ?? [];
   const range = { minTokens: Number(min), maxTokens: Number(max) };
-  return range.minTokens <= range.maxTokens ? range : undefined;
+  return range.minTokens <= range.maxTokens ? range : "unreadable";
 }
 
 const isIn = (tokens: number, { minTokens, maxTokens }: LengthRange): boolean =>
@@ -57,19 +58,25 @@ export const contextLengthAware = defineScorer<z.output<typeof parameters>>({
   create({ label, enableFiltering }, context) {
     const tokens = context.data("tokens", TOKEN_PRODUCER);
     const scratch: Endpoint[] = [];
+    // Labels do not change while an endpoint is there.
+    const ranges = new WeakMap<Endpoint, ReturnType<typeof lengthRange>>();
+    const rangeOf = (endpoint: Endpoint): ReturnType<typeof lengthRange> => {
+      const known = ranges.get(endpoint);
+      if (known !== undefined) return known;
+      const range = lengthRange(endpoint.labels[label]);
+      ranges.set(endpoint, range);
+      return range;
+    };
     const keeps = (endpoint: Endpoint): boolean => {
-      const text = endpoint.labels[label];
-      if (text === undefined) return true;
-      const range = lengthRange(text);
-      return range !== undefined && isIn(lengthOf(tokens), range);
+      const range = rangeOf(endpoint);
+      return typeof range === "string" ? range === "unlabelled" : isIn(lengthOf(tokens), range);
     };
     return {
       score(_request, endpoints, scores) {
         for (let i = 0; i < endpoints.length; i++) {
-          const text = endpoints[i]!.labels[label];
-          const range = text === undefined ? undefined : lengthRange(text);
-          if (text === undefined) scores[i] = UNLABELLED_SCORE;
-          else scores[i] = range === undefined ? 0 : rangeScore(lengthOf(tokens), range);
+          const range = rangeOf(endpoints[i]!);
+          if (typeof range === "string") scores[i] = range === "unlabelled" ? UNLABELLED_SCORE : 0;
+          else scores[i] = rangeScore(lengthOf(tokens), range);
         }
       },
       facts: ({ labels }) => labels[label] ?? "no range",
