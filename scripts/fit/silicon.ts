@@ -122,6 +122,11 @@ export function siliconPoints({ backend, models }: SiliconSelection): SiliconPoi
   return rows.map(pointOf);
 }
 
+/** The engine version that a row is told as: vLLM before asynchronous scheduling as 0.12, all others as 0.19. */
+function engineOf({ backend, backend_version: version }: Record<string, string>): string {
+  return backend === "vllm" && /^0\.1[0-2]\./.test(version!) ? "vllm-0.12" : "vllm-0.19";
+}
+
 function pointOf(row: Record<string, string>): SiliconPoint {
   const number = (key: string) => Number(row[key]);
   const layout = layoutOf(row);
@@ -131,7 +136,7 @@ function pointOf(row: Record<string, string>): SiliconPoint {
     accelerator: acceleratorNamed(row.system!),
     model: modelOf(row),
     ...layout,
-    engineVersion: "vllm-0.19",
+    engineVersion: engineOf(row),
     maxNumBatchedTokens: MAX_BATCHED_TOKENS,
     maxModelLenTokens: 131_072,
   });

@@ -8,6 +8,8 @@ export interface EngineVersion {
   readonly summary: string;
   /** Time of a step above its summed kernel times: scheduling, launches, sampling, output. */
   readonly stepOverheadUs: number;
+  /** What each sequence that gets a token adds to it; absent: nothing. */
+  readonly stepOverheadPerSequenceUs?: number;
   /** API server's time before a request reaches the scheduler. */
   readonly requestOverheadUs: number;
   /** Its rules for LoRA adapters are those that `LoraSlots` has; absent: none are simulated. */

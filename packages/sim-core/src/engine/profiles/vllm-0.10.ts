@@ -1,16 +1,13 @@
 import type { EngineVersion } from "../engine-version.ts";
-import { VLLM_MEMORY, vllmSettings } from "./vllm-settings.ts";
+import { vllm012 } from "./vllm-0.12.ts";
 
 /**
- * vLLM 0.10, V1 engine, which prepared each batch after the one before it had ended (`assumed`: 2 ms more than 0.19). Time
- * to first token of Llama-3.1-70B points of 2025 at four concurrent requests is 11 to 26 ms above the model's prefill.
+ * vLLM 0.10, V1 engine. As 0.12, but for its CUDA graphs, which leave out the attention of each layer: `PIECEWISE` was the
+ * default until pull request 25444, of 0.11. 3 ms a step `assumed`.
  */
 export const vllm010: EngineVersion = {
+  ...vllm012,
   name: "vllm-0.10",
   summary: "vLLM 0.10, V1 engine",
   stepOverheadUs: 3_000,
-  servesAdapters: true,
-  memory: () => VLLM_MEMORY,
-  requestOverheadUs: 12_000,
-  settings: (accelerator) => vllmSettings(accelerator, false),
 };

@@ -1,5 +1,5 @@
 import type { ModelArchitecture } from "../../model/architecture.ts";
-import { stepOverheadUs } from "../profiles.ts";
+import { stepOverhead } from "../profiles.ts";
 import type { DecodeCurve, PrefillChunks, StepTimeModel } from "../step-time-model.ts";
 import type { RooflineOptions } from "./options.ts";
 
@@ -56,7 +56,7 @@ class PipelineStepTime implements StepTimeModel {
   readonly #stage: StepTimeModel;
   readonly #stages: number;
   readonly #microbatches: number;
-  readonly #overheadUs: number;
+  readonly #overhead: ReturnType<typeof stepOverhead>;
   readonly #sendPerTokenUs: number;
   readonly #curves: (DecodeCurve | undefined)[] = [];
   #scratch: PrefillChunks = { count: 0, newTokens: new Int32Array(0), cachedTokens: new Int32Array(0), completing: 0 };
@@ -67,10 +67,14 @@ class PipelineStepTime implements StepTimeModel {
     this.floorUs = (seqs, context, chunks) => stage.floorUs(seqs, context, chunks);
     this.#stages = options.pipelineParallel ?? 1;
     this.#microbatches = options.microbatches ?? this.#stages;
-    this.#overheadUs = options.stepOverheadUs ?? stepOverheadUs(options.engineVersion);
+    this.#overhead = stepOverhead(options.engineVersion, options.stepOverheadUs);
     // Hidden states and residuals, or all streams of hyper-connections.
     const widths = options.model.residualStreams ?? 2;
     this.#sendPerTokenUs = (SENT_NUMBER_BYTES * widths * options.model.hiddenSize) / sendBytesPerUs(options);
+  }
+
+  #overheadUs(rows: number): number {
+    return this.#overhead.stepUs + this.#overhead.perSequenceUs * rows;
   }
 
   /** Time of the stages' sends that a microbatch waits for. */
@@ -90,7 +94,7 @@ class PipelineStepTime implements StepTimeModel {
     const each = Math.ceil(seqs / microbatches);
     const { contextTokens, timeUs } = this.#stage.decodeCurve(each);
     const times = steadyStageTimes(microbatches, this.#stages);
-    const fixedUs = this.#overheadUs + this.#sendsUs(each);
+    const fixedUs = this.#overheadUs(seqs) + this.#sendsUs(each);
     const curve = {
       contextTokens: contextTokens.map((context) => (context / each) * seqs),
       timeUs: timeUs.map((us) => fixedUs + times * us),
@@ -109,7 +113,11 @@ class PipelineStepTime implements StepTimeModel {
     const stageUs = this.#stage.mixedStepUs(seqs, context, part);
     const times =
       chunks.count > 0 ? drainedStageTimes(microbatches, this.#stages) : steadyStageTimes(microbatches, this.#stages);
-    return this.#overheadUs + this.#sendsUs(seqs + Math.ceil(fresh / microbatches)) + times * stageUs;
+    return (
+      this.#overheadUs(decodeSeqs + chunks.completing) +
+      this.#sendsUs(seqs + Math.ceil(fresh / microbatches)) +
+      times * stageUs
+    );
   }
 
   /** One microbatch's share of the chunks. */

@@ -1,4 +1,4 @@
-import { stepOverheadUs } from "../profiles.ts";
+import { stepOverhead } from "../profiles.ts";
 import type { DecodeCurve, PrefillChunks, StepTimeModel } from "../step-time-model.ts";
 import { type AttentionTime, mixerTimes } from "./attention.ts";
 import { spanBends } from "./attention-span.ts";
@@ -77,7 +77,7 @@ class RooflineStepTime implements StepTimeModel {
   readonly #mixers: readonly Mixer[];
   readonly #layersUs: Memo;
   readonly #headUs: Memo;
-  readonly #overheadUs: number;
+  readonly #overhead: ReturnType<typeof stepOverhead>;
   readonly #contextKnots: readonly number[];
   /** Tokens that a step computes for each decoding sequence. */
   readonly #queries: number;
@@ -97,7 +97,7 @@ class RooflineStepTime implements StepTimeModel {
         (_, chunks) => new Memo((newTokens) => time.prefillUs(newTokens, 0, chunks)),
       ),
     }));
-    this.#overheadUs = options.stepOverheadUs ?? stepOverheadUs(options.engineVersion);
+    this.#overhead = stepOverhead(options.engineVersion, options.stepOverheadUs);
     this.#queries = (options.draftTokens ?? 0) + 1;
   }
 
@@ -155,7 +155,8 @@ class RooflineStepTime implements StepTimeModel {
 
   /** What does not depend on contexts. */
   #baseUs(tokens: number, rows: number): number {
-    return this.#overheadUs + this.#layersUs.at(tokens) + this.#headUs.at(rows);
+    const { stepUs, perSequenceUs } = this.#overhead;
+    return stepUs + perSequenceUs * rows + this.#layersUs.at(tokens) + this.#headUs.at(rows);
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ENGINE_VERSIONS, engineMemory, engineProfile, stepOverheadUs } from "../../../src/engine/profiles.ts";
+import { ENGINE_VERSIONS, engineMemory, engineProfile, stepOverhead } from "../../../src/engine/profiles.ts";
 import { acceleratorNamed } from "../../../src/hardware/catalogue.ts";
 
 const limits = (id: string) => {
@@ -18,7 +18,9 @@ describe("engine profiles", () => {
     const h100 = acceleratorNamed("h100");
     expect(engineProfile("vllm-0.19", h100, 100).schedulerReserveFullIsl).toBe(true);
     expect(engineProfile("vllm-0.10", h100, 100).schedulerReserveFullIsl).toBe(false);
-    expect(stepOverheadUs("vllm-0.19")).toBe(1_000);
+    expect(stepOverhead("vllm-0.19", undefined)).toEqual({ stepUs: 1_000, perSequenceUs: 0 });
+    expect(stepOverhead("vllm-0.12", undefined)).toEqual({ stepUs: 1_200, perSequenceUs: 48 });
+    expect(stepOverhead("vllm-0.12", 5_000)).toEqual({ stepUs: 5_000, perSequenceUs: 0 });
   });
   it("sizes SGLang's chunks and static memory by the device", () => {
     const of = (id: string) => {
