@@ -106,10 +106,19 @@ const concurrentStageSchema = z.strictObject({
   concurrency_level: z.int().min(1),
 });
 
+const loraSplitSchema = z
+  .array(z.strictObject({ name: z.string().min(1), split: z.number().gt(0).max(1) }))
+  .min(1)
+  .refine((entries) => Math.abs(entries.reduce((sum, { split }) => sum + split, 0) - 1) < 1e-9, {
+    error: "expected splits that add up to 1",
+  })
+  .describe("LoRA adapters that requests ask for, and the share of each");
+
 const loadBase = {
   interval: z.number().min(0).default(1).describe("Seconds between the end of a stage and the start of the next"),
   num_workers: z.int().min(1).optional().describe("Worker processes; absent = the CPUs of the client, no cap here"),
   worker_max_concurrency: z.int().min(1).default(100).describe("In-flight requests of one worker"),
+  lora_traffic_split: loraSplitSchema.optional(),
   worker_max_tcp_connections: z.unknown().optional(),
   circuit_breakers: z.unknown().optional(),
   request_timeout: z.unknown().optional(),

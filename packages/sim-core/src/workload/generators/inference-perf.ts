@@ -1,8 +1,9 @@
-import { namedStream } from "../../kernel/random.ts";
+import { hashSeed, namedStream } from "../../kernel/random.ts";
 import type { Workload, WorkloadStage } from "../workload.ts";
 import { type InferencePerfColumns, randomPrompts } from "./inference-perf-prompts.ts";
 import { type InferencePerfConfig, stageSizes } from "./inference-perf-schema.ts";
 import { constantTimesUs, poissonTimesUs } from "./inference-perf-timers.ts";
+import { askingFor } from "./request-adapters.ts";
 import { sharedPrefixPrompts } from "./shared-prefix-prompts.ts";
 
 /**
@@ -27,7 +28,7 @@ export function generateInferencePerf(config: InferencePerfConfig, seed: number 
     }
   }
   const segments = prompts.segments(columns);
-  return {
+  const workload = {
     name: `inference-perf ${config.data.type}`,
     count,
     arrivalUs,
@@ -36,6 +37,11 @@ export function generateInferencePerf(config: InferencePerfConfig, seed: number 
     stages,
     ...(segments === undefined ? {} : { segments }),
   };
+  const split = config.load.lora_traffic_split;
+  if (split === undefined) return workload;
+  const adapters = split.map(({ name }) => name);
+  const shares = { weights: split.map((entry) => entry.split), fraction: 1 };
+  return askingFor(workload, adapters, shares, hashSeed(seed));
 }
 
 function emptyColumns(count: number): InferencePerfColumns {

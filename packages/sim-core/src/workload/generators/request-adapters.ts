@@ -13,13 +13,29 @@ export function withAdapters(
   workload: Workload,
   spec: SyntheticSpec,
   seed: number,
-  sessionOf: (row: number) => number = (row) => row,
+  sessionOf?: (row: number) => number,
 ): Workload {
   const { adapters } = spec;
   if (adapters === undefined) return workload;
   const { count, weights, zipfExponent, fraction, names } = adapters;
-  const popularity = categoricalQuantile(weights ?? zipfWeights(count, zipfExponent));
-  const adapter = new GuidedQuantile(popularity, workload.count);
+  return askingFor(
+    workload,
+    Array.from({ length: count }, (_, index) => `${names}${index}`),
+    { weights: weights ?? zipfWeights(count, zipfExponent), fraction },
+    seed,
+    sessionOf,
+  );
+}
+
+/** The workload with each row, or session, asking for an adapter by weight, or outside of the fraction for the model. */
+export function askingFor(
+  workload: Workload,
+  adapters: readonly string[],
+  { weights, fraction }: { readonly weights: readonly number[]; readonly fraction: number },
+  seed: number,
+  sessionOf: (row: number) => number = (row) => row,
+): Workload {
+  const adapter = new GuidedQuantile(categoricalQuantile(weights), workload.count);
   const stream = streamId("synthetic/adapter");
   const baseStream = streamId("synthetic/base-model");
   const adapterOf = Int32Array.from({ length: workload.count }, (_, row) => {
@@ -31,7 +47,7 @@ export function withAdapters(
   return {
     ...workload,
     adapterOf,
-    adapters: Array.from({ length: count }, (_, index) => `${names}${index}`),
+    adapters,
     ...(segments === undefined ? {} : { segments: separateByAdapter(segments, adapterOf) }),
   };
 }

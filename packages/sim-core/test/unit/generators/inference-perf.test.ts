@@ -235,3 +235,30 @@ describe("the pasted configuration", () => {
     expect(inferencePerfSchema.safeParse(config).error?.message).toContain(message);
   });
 });
+
+describe("lora_traffic_split", () => {
+  const load = { type: "poisson", stages: [{ rate: 40, duration: 500 }] };
+  const split = (...shares: number[]) => shares.map((share, index) => ({ name: `lora-${index}`, split: share }));
+
+  test("is the share of the requests of each adapter, and changes nothing else", () => {
+    const workload = generate({ ...load, lora_traffic_split: split(0.5, 0.3, 0.2) });
+    expect(workload.adapters).toEqual(["lora-0", "lora-1", "lora-2"]);
+    for (const [adapter, share] of [0.5, 0.3, 0.2].entries()) {
+      const asked = workload.adapterOf!.filter((one) => one === adapter).length / workload.count;
+      // Of 20,000 requests, four standard deviations of the largest share.
+      expect(Math.abs(asked - share)).toBeLessThan(0.0142);
+    }
+    const { adapters: _names, adapterOf: _of, segments, ...rest } = workload;
+    const { segments: shared, ...plain } = generate(load);
+    expect(rest).toEqual(plain);
+    // Three prefixes under three adapters.
+    expect(new Set(segments!.ids.filter((_, entry) => entry % 2 === 0)).size).toBe(9);
+    expect(segments!.endTokens).toEqual(shared!.endTokens);
+  });
+
+  test("must add up to one", () => {
+    expect(() => generate({ ...load, lora_traffic_split: split(0.5, 0.4) })).toThrow(
+      "expected splits that add up to 1",
+    );
+  });
+});
