@@ -16,11 +16,13 @@ export class InvariantError extends Error {
 /**
  * The candidate most like `name`, or undefined when none is close enough to be what was meant.
  *
- * Damerau–Levenshtein distance (adjacent swaps count once), ignoring case; at most a third of the longer name, or two characters, may differ.
+ * Damerau–Levenshtein distance (adjacent swaps count once), ignoring case; at most a third of the longer name, or two
+ * characters, may differ. Where none is that close, the first that begins with `name`, of three characters and more.
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
+  let longerOne: string | undefined;
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     const longer = Math.max(name.length, candidate.length);
@@ -29,8 +31,9 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
       best = candidate;
       bestDistance = distance;
     }
+    if (name.length >= 3 && candidate.toLowerCase().startsWith(name.toLowerCase())) longerOne ??= candidate;
   }
-  return best;
+  return best ?? longerOne;
 }
 
 /** ` (did you mean "x"?)`, or nothing. */
