@@ -105,6 +105,18 @@ export class KvCache {
     return nodes[head + SEGMENT] !== ANONYMOUS || nodes[head + END]! - nodes[head + FIRST]! < blocks;
   }
 
+  /** Blocks that are reused before the first that could still be found. */
+  get blocksBeforeEviction(): number {
+    if (!this.#enabled) return this.freeBlocks;
+    const nodes = this.#nodes;
+    let blocks = 0;
+    let node = this.#queueHead;
+    for (; node !== NONE && nodes[node + SEGMENT] === ANONYMOUS; node = nodes[node + NEXT_IN_QUEUE]!) {
+      blocks += nodes[node + END]! - nodes[node + FIRST]!;
+    }
+    return blocks;
+  }
+
   /**
    * Looks up the longest cached prefix of what the request has to compute, at most `maxBlocks`. Neither the order of
    * reuse nor any count changes.

@@ -32,8 +32,8 @@ export interface KvConnector {
  * the start of the prompt, in the words of `PromptStreams`; segments from `firstPrivate` on are one request's own. How
  * blocks are cut into runs says nothing: one path tells of runs, the other of each block.
  *
- * `atUs` is the start of the step that does it (its end for what an ending request leaves behind). A stretch of steps
- * tells late: who reads calls `Engine.publishUntil` first.
+ * `atUs` is the start of the step that does it (its end for what an ending request leaves behind). Of evictions an engine
+ * tells at that time, of what was stored a stretch of steps tells late: who reads that calls `Engine.publishUntil` first.
  */
 export interface KvBlockListener {
   /** Blocks are findable from now on. */

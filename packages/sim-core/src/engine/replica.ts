@@ -977,7 +977,8 @@ export class Replica implements Engine {
     const ahead = this.#batch.growth.stepsWithin(
       this.#batch.steps,
       this.#batch.finishes.firstStep - this.#batch.steps,
-      this.#cache.freeBlocks,
+      // Who hears of evictions hears of them when they are: a step that evicts is the first of its stretch.
+      this.#blocks === null ? this.#cache.freeBlocks : this.#cache.blocksBeforeEviction,
     );
     let last = applied + ahead;
     const { first } = this.#waiting;

@@ -15,7 +15,7 @@ function tierSchema(kind: TierKind) {
       .meta({ description: "Whose one instance is: replica, node (its replicas share it) or fleet" }),
     write: z.enum(TIER_WRITES).default("through").meta({
       description:
-        "through: written when computed, as vLLM's offloading and LMCache do; back: when the tier above evicts it; none: only read",
+        "through: written when computed, as vLLM's offloading and LMCache do; back: when the tier above, or HBM, evicts it; none: only read",
     }),
     load: z.enum(TIER_LOADS).default("always").meta({
       description:
@@ -42,11 +42,8 @@ export const tiersSchema = z
   .superRefine((tiers, context) => {
     const wrong = (at: number, field: string, message: string) =>
       context.addIssue({ code: "custom", path: [at, field], message });
-    for (const [at, { tier, write, readPeers, scope }] of tiers.entries()) {
+    for (const [at, { tier, readPeers, scope }] of tiers.entries()) {
       if (tiers.findIndex((other) => other.tier === tier) < at) wrong(at, "tier", `duplicate tier "${tier}"`);
-      if (at === 0 && write === "back") {
-        wrong(at, "write", "back needs a tier above; what HBM evicts is written through before: through or none");
-      }
       if (readPeers && scope !== "replica")
         wrong(at, "readPeers", `needs scope: replica; the ${scope} shares it anyway`);
     }

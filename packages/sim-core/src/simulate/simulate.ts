@@ -234,6 +234,7 @@ class Simulation implements EngineListener {
     const legs = this.#disaggregation;
     const links = this.#links;
     const patience = this.#patience;
+    const writesBack = this.#tiers?.writesBack === true;
     const reacts = arrivals.reactsAtOnce || legs?.actsAtOnce === true;
     let events = 0;
     let checkAt = EVENTS_PER_CHECK;
@@ -268,6 +269,7 @@ class Simulation implements EngineListener {
         const engine = engines[member]!;
         // Unless an end can cause an arrival at once, only one that is due can come between this step and the next.
         engine.run(!reacts && arrivalUs > nowUs && flowKey > eventKey(nowUs, Phase.stepStart));
+        if (writesBack) this.#tiers!.writeBack(member);
         tree.set(member, engine.nextKey);
       } else if (arrivalUs === Infinity) {
         break;

@@ -23,6 +23,29 @@ export class BlockRuns {
     this.blocks += to - from;
   }
 
+  /** The same, but as part of the last run where it comes right before that. */
+  pushBefore(segment: number, from: number, to: number): void {
+    const last = this.length - 1;
+    if (last < 0 || this.segment(last) !== segment || this.from(last) !== to) {
+      this.push(segment, from, to);
+      return;
+    }
+    this.#fields[3 * last + 1] = from;
+    this.blocks += to - from;
+  }
+
+  /** Turns the order of the runs around. */
+  reverse(): void {
+    const fields = this.#fields;
+    for (let a = 0, b = 3 * (this.length - 1); a < b; a += 3, b -= 3) {
+      for (let word = 0; word < 3; word++) {
+        const kept = fields[a + word]!;
+        fields[a + word] = fields[b + word]!;
+        fields[b + word] = kept;
+      }
+    }
+  }
+
   segment(run: number): number {
     return this.#fields[3 * run]!;
   }

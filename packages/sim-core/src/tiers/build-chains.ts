@@ -78,8 +78,9 @@ export class ChainBuilder {
     const place = { replica, replicaName: `${pool.name}-${index}`, blockSizeTokens, blockBytes };
     const tiers = kvTiers.tiers.map((input, level) => this.#tier(input, level, place));
     const recompute = new RecomputeTime(stepTime, profile);
+    const evicted = new BlockRuns();
     const isOwn = !this.#readPeers && tiers.every(({ input }) => input.scope === "replica" && input.write !== "back");
-    this.chains.push({ replica, tiers, blockSizeTokens, blockBytes, recompute, isOwn });
+    this.chains.push({ replica, tiers, blockSizeTokens, blockBytes, recompute, evicted, isOwn });
   }
 
   #tier(input: KvTierInput, level: number, place: Place): ChainTier {

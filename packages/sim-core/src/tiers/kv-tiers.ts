@@ -41,6 +41,8 @@ interface Load {
 export class KvTiers {
   readonly columns: TierColumns;
   readonly chains: readonly (TierChain | undefined)[];
+  /** Whether some replica's HBM is written back: `writeBack` is to be called after each of its steps has started. */
+  readonly writesBack: boolean;
   readonly #host: TierHost;
   readonly #builder: ChainBuilder;
   readonly #links: LinkUser;
@@ -67,6 +69,7 @@ export class KvTiers {
       spilled: (segment, from, to) => this.#writer.spilled(segment, from, to),
     });
     this.chains = this.#builder.chains;
+    this.writesBack = this.chains.some((chain) => chain !== undefined && takesEvicted(chain));
     this.columns = emptyTierColumns(sourcesOf(pools), host.count);
     this.#warmUp();
   }
@@ -102,7 +105,9 @@ export class KvTiers {
     const chain = this.chains[replica];
     if (chain === undefined) return null;
     return {
-      blocks: null,
+      blocks: takesEvicted(chain)
+        ? { stored: () => {}, evicted: (segment, from, to) => chain.evicted.pushBefore(segment, from, to) }
+        : null,
       matchedTokens: (slot, computedTokens) => this.#matchedTokens(chain, slot, computedTokens),
       startLoad: (slot, fromTokens) => this.#startLoad(chain, slot, fromTokens),
       // What is written is copied aside at once.
@@ -284,6 +289,18 @@ export class KvTiers {
     this.#publish(chain);
   }
 
+  /** Writes what the replica's HBM has evicted in the step that has just started. */
+  writeBack(replica: number): void {
+    const chain = this.chains[replica];
+    if (chain === undefined || chain.evicted.blocks === 0) return;
+    const { evicted, tiers } = chain;
+    // The deepest blocks of a prompt are evicted first: the others are to stay for longer here too.
+    evicted.reverse();
+    this.#writer.write(chain, tiers[0]!, evicted, tiers[0]!.writeWay);
+    evicted.clear();
+    this.#publish(chain);
+  }
+
   #start(job: TierJob, way: TierWay, bytes: number): void {
     job.way = way;
     job.bytes = bytes;
@@ -367,6 +384,9 @@ export class KvTiers {
     this.#askedFor = grown;
   }
 }
+
+/** Whether the first tier has what HBM evicts. */
+const takesEvicted = ({ tiers }: TierChain): boolean => tiers[0]!.input.write === "back";
 
 /** How many prompts have each segment. */
 function usersOf(streams: PromptStreams, count: number): Int32Array {

@@ -51,6 +51,8 @@ export interface TierChain {
   readonly blockSizeTokens: number;
   readonly blockBytes: number;
   readonly recompute: RecomputeTime;
+  /** What HBM has evicted in the step that has just started, last first, where the first tier takes that. */
+  readonly evicted: BlockRuns;
   /** What only one request can name is never found: no other replica reads these tiers, and none passes on what it has. */
   readonly isOwn: boolean;
 }

@@ -6,7 +6,8 @@ export const TIER_SCOPES = ["replica", "node", "fleet"] as const;
 export type TierScope = (typeof TIER_SCOPES)[number];
 
 /**
- * How blocks come into a tier: `through` as soon as an engine has computed them, `back` when the tier above evicts them,
+ * How blocks come into a tier: `through` as soon as an engine has computed them, `back` when the tier above, HBM for the
+ * first, evicts them,
  * `none` never (what is there from the start is read).
  */
 export const TIER_WRITES = ["through", "back", "none"] as const;

@@ -74,7 +74,6 @@ describe("kvTiers", () => {
     const wrong = (tiers: string) => () => resolve(scenario(`, kvTiers: ${tiers}`));
     expect(wrong("[{ tier: host-dramm, capacity: 1GB }]")).toThrow(/^t.yaml:15:\d+: .*did you mean "host-dram"/);
     expect(wrong("[{ tier: host-dram }]")).toThrow(/^t.yaml:15:\d+: .*capacity: is missing/);
-    expect(wrong("[{ tier: nvme, capacity: 1GB, write: back }]")).toThrow("back needs a tier above");
     expect(wrong("[{ tier: nvme, capacity: 1GB }, { tier: nvme, capacity: 1GB }]")).toThrow('duplicate tier "nvme"');
     expect(wrong("[{ tier: nvme, capacity: 1GB, scope: node, readPeers: true }]")).toThrow("needs scope: replica");
     const other = `    - { name: b, replicas: 1, accelerator: h100-sxm, kvTiers: [{ tier: network-store, capacity: 2TB }] }`;

@@ -25,18 +25,20 @@ interface Given {
   readonly preset?: string;
   readonly stepTime?: StepTimeModel;
   readonly hbm?: boolean;
+  /** Of HBM, vLLM's null block included. */
+  readonly numGpuBlocks?: number;
 }
 
 /** Runs rows on replicas that find nothing in HBM, unless `hbm`. */
 function run(given: readonly Row[], tiers: readonly KvTierInput[], more: Given = {}) {
-  const { replicas = 1, preset = "round-robin", stepTime = constantStep(1000), hbm = false } = more;
-  const input = onePool(rows(given), { replicas, preset }, { enablePrefixCaching: hbm }, stepTime);
+  const { replicas = 1, preset = "round-robin", stepTime = constantStep(1000), hbm = false, numGpuBlocks } = more;
+  const input = onePool(rows(given), { replicas, preset }, { enablePrefixCaching: hbm }, stepTime, numGpuBlocks);
   const pools = input.pools.map((pool) => ({ ...pool, kvTiers: { kvBytesPerToken: BYTES_PER_TOKEN, tiers } }));
-  const { requests, kvTiers, links } = simulate({ ...input, pools, network: networkOf(pools) });
+  const { requests, kvTiers, links, endUs } = simulate({ ...input, pools, network: networkOf(pools) });
   const hits = Object.fromEntries(
     requests.tiers!.sources.map((name, at) => [name, [...requests.tiers!.hitTokens[at]!]]),
   );
-  return { requests, hits, tiers: kvTiers!.tiers, links };
+  return { requests, hits, tiers: kvTiers!.tiers, links, endUs };
 }
 
 describe("host DRAM", () => {
@@ -122,6 +124,49 @@ describe("host DRAM", () => {
     const { tiers } = run([{ atUs: 0, prompt: 40, output: 9 }], [tier()]);
     // 40 + 8 computed tokens are three blocks.
     expect(tiers[0]).toMatchObject({ storedBlocks: 3, writtenBytes: 3 * BLOCK_BYTES });
+  });
+});
+
+describe("written back from HBM", () => {
+  const back = [tier({ write: "back" })];
+
+  it("has what HBM evicts, from when it does", () => {
+    const three = ask([
+      [0, 1],
+      [5000, 2],
+      [10_000, 1],
+    ]);
+    // Four blocks: the second prompt's three displace the second block of the first's, the third's the second's.
+    const { requests, hits, tiers } = run(three, back, { hbm: true, numGpuBlocks: 5 });
+    expect(hits).toEqual({ "host-dram": [0, 0, 16] });
+    expect([...requests.cachedTokens]).toEqual([0, 0, 32]);
+    // One block is 500 us and 10 away; the last token is computed then.
+    expect(requests.tiers!.loadEndUs[2]).toBe(10_510);
+    expect([...requests.firstTokenUs]).toEqual([1000, 6000, 11_510]);
+    expect(tiers[0]).toMatchObject({ storedBlocks: 2, usedBlocks: 2, writtenBytes: 2 * BLOCK_BYTES });
+  });
+
+  it("evictions in the midst of a decode are written when their step starts", () => {
+    const given: Row[] = [
+      { atUs: 0, prompt: prompt(1, 0), output: 1 },
+      { atUs: 5000, prompt: 31, output: 19 },
+    ];
+    const { tiers, endUs } = run(given, back, { hbm: true, numGpuBlocks: 5, stepTime: constantStep(100) });
+    // Its 33rd and 49th tokens are computed by steps that start at 5200 and 6800, and need a block each.
+    expect(tiers[0]).toMatchObject({ storedBlocks: 2, writtenBytes: 2 * BLOCK_BYTES });
+    expect(endUs).toBe(6800 + 510);
+  });
+
+  it("has nothing where HBM keeps all", () => {
+    const { tiers } = run(
+      ask([
+        [0, 1],
+        [5000, 2],
+      ]),
+      back,
+      { hbm: true },
+    );
+    expect(tiers[0]).toMatchObject({ storedBlocks: 0, writtenBytes: 0 });
   });
 });
 
