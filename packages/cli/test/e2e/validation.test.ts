@@ -15,6 +15,7 @@ const update = process.env.WINDTUNNEL_UPDATE_DOCS === "1";
 /** What must hold whatever the calibration is. Others are reported. */
 const MUST_HOLD: readonly (readonly [id: string, check: string])[] = [
   ["llmd-73capacity-qwen3-32b-8x2h100", "order of output tok/s at every rate>=35"],
+  ["llmd-73capacity-qwen3-32b-8x2h100", "precise/random output ratio, mean over rates 40-60"],
   ["llmd-73capacity-qwen3-32b-8x2h100", "random/load collapse: TTFT p90 > 20 s from rate 20"],
   ["llmd-73capacity-qwen3-32b-8x2h100", "load is no better than random (cache-blind load balancing does not help)"],
   ["llmd-cpu-offload-45conc-qwen3-32b", "offload gain when it fits"],
@@ -22,6 +23,8 @@ const MUST_HOLD: readonly (readonly [id: string, check: string])[] = [
   ["llmd-pd-gptoss120b-h200-8p2d", "ITL mean PD/aggregated"],
   ["llmd-pd-gptoss120b-h200-8p2d", "TTFT mean PD >= aggregated (sign)"],
   ["llmd-pd-gptoss120b-h200-8p2d", "CPU tier changes nothing without reuse"],
+  ["llmd-precise-guide-qwen3-32b-8x2h100", "RR knee (TTFT mean jumps >10x)"],
+  ["llmd-precise-guide-qwen3-32b-8x2h100", "precise/RR at saturation (mean rates 40-60)"],
   ["llmd-tiered-qwen3-32b-8x2h100", "cpu arm TTFT mean at 20 rps < 3 s; hbm > 20 s"],
 ];
 

@@ -63,7 +63,7 @@ describe("engine.lora", () => {
 
   it("is refused under rules of which those for adapters are not simulated", () => {
     expect(() => resolve(scenario(", engine: { profile: sglang-0.5, lora: { maxLoras: 4 } }"))).toThrow(
-      /^l\.yaml:13:\d+: LoRA adapters are not simulated under profile "sglang-0\.5"; allowed: vllm-0\.19, vllm-0\.10$/,
+      /^l\.yaml:13:\d+: LoRA adapters are not simulated under profile "sglang-0\.5"; allowed: vllm-0\.19, vllm-0\.12, vllm-0\.10$/,
     );
   });
 
