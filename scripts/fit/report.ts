@@ -304,7 +304,9 @@ ${measuredRunTable()}
 - MXFP4 and INT4 weights are computed in BF16; W4A16 NVFP4 as NVFP4. On H100 and H200 experts in MXFP4 take as long as
   their kernels from 4 tokens an expert on. With fewer the kernels, measured with tokens sent at random, take longer than
   whole decode steps of gpt-oss do, and on Blackwell published runs use another kernel: there as BF16.
-- Vision and audio encoders take no memory but the reserve's.
+- Vision encoders: weights of their transformer and projectors, where a workload has images; time of linear layers and
+  attention in the efficiencies of the language model's. Norms, activations and the CPU's work on images cost nothing, nor
+  does an encoder's memory beside its weights. No measured point has images. Audio encoders: as told (\`encodePerItem\`).
 - The time of a decode batch is that of equal contexts with the same sum: exact for full attention; for windows never too
   fast, and too slow by at most the windowed layers' time for the share of sequences that are shorter than the window. A
   chunk counts as full from the first one on, on average twice what is read.

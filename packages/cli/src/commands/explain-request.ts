@@ -8,7 +8,7 @@ import { differenceTable, whyBoth } from "../output/decision-difference.ts";
 import { decisionTables } from "../output/decision-tables.ts";
 import type { Format } from "../output/format.ts";
 import { formatData, formatTable, parseFormat } from "../output/format.ts";
-import { legsTable, transferOver } from "../output/request-legs.ts";
+import { legsTable, movedOver } from "../output/request-legs.ts";
 import { requestFacts, timelineTable } from "../output/request-timeline.ts";
 import { readScenario } from "../run/read-scenario.ts";
 import { prepareRuns, simulateRun } from "../run/run-policies.ts";
@@ -33,7 +33,7 @@ export async function explainRow(
   for (const entry of prepared) {
     const { policy, input, result, decisions } = simulateRun(read, entry, terminal, { quiet, recordRow: row });
     const record = decisions.get(row);
-    const facts = { ...requestFacts(result, row), ...transferOver(input, result, row) };
+    const facts = { ...requestFacts(result, row), ...movedOver(input, result, row) };
     explained.push({ policy, facts, ...(record ? { record } : {}) });
     if (terminal.shouldStop()) return ExitCode.interrupted;
   }

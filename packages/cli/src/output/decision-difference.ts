@@ -26,6 +26,7 @@ export function differenceTable(first: ExplainedRequest, second: ExplainedReques
       ["Sent to", servedBy(a) ?? "nothing", servedBy(b) ?? "nothing", ""],
       ["Prompt cached", cachedText(a), cachedText(b), cachedChange(a, b)],
       ...durationRow("Queue time", a.queueTimeSeconds, b.queueTimeSeconds),
+      ...legRow("Embeddings there", encodeSeconds(a), encodeSeconds(b)),
       ...legRow("Transfer", transferSeconds(a), transferSeconds(b)),
       ...durationRow("TTFT", a.ttftSeconds, b.ttftSeconds),
       ...durationRow("TPOT", a.tpotSeconds, b.tpotSeconds),
@@ -34,9 +35,19 @@ export function differenceTable(first: ExplainedRequest, second: ExplainedReques
   };
 }
 
-/** The pod that served a request, or the two that did. */
-export function servedBy({ replica, prefillReplica, prefillFinishSeconds }: RequestFacts): string | null {
-  return prefillReplica == null || prefillFinishSeconds == null ? replica : `${prefillReplica} + ${replica}`;
+/** The pods that served a request: who encoded and who prefilled for the one that decoded it. */
+export function servedBy(facts: RequestFacts): string | null {
+  const { replica, prefillReplica, prefillFinishSeconds, encodeReplica, encodeFinishSeconds } = facts;
+  const others = [
+    ...(encodeReplica == null || encodeFinishSeconds == null ? [] : [encodeReplica]),
+    ...(prefillReplica == null || prefillFinishSeconds == null ? [] : [prefillReplica]),
+  ];
+  return others.length === 0 ? replica : [...others, replica].join(" + ");
+}
+
+/** From its arrival until what another pod has encoded is there. */
+function encodeSeconds({ arrivalSeconds, embeddingsEndSeconds }: RequestFacts): number | null {
+  return embeddingsEndSeconds == null || arrivalSeconds == null ? null : embeddingsEndSeconds - arrivalSeconds;
 }
 
 function transferSeconds({ transferStartSeconds, transferEndSeconds }: RequestFacts): number | null {

@@ -46,6 +46,7 @@ function endsOfLegs(facts: RequestFacts): LegEnd[] {
   const slot = passedOverSeconds !== null;
   const adapter = adapterLoadSeconds > 0 && scheduledSeconds !== null ? scheduledSeconds + adapterLoadSeconds : null;
   return [
+    ...encodeLegs(facts, first),
     ...(loadsFirst ? load : []),
     leg("queue", first, passedOverSeconds),
     ...(slot ? [leg("wait for an adapter slot", first, scheduledSeconds)] : []),
@@ -64,10 +65,24 @@ function endsOfLegs(facts: RequestFacts): LegEnd[] {
   ];
 }
 
+/** Of a request whose images another pod encodes for the one that computes its prompt. */
+function encodeLegs(facts: RequestFacts, first: string): LegEnd[] {
+  const { encodeReplica, encodeScheduledSeconds = null, encodeFinishSeconds = null } = facts;
+  if (encodeReplica == null) return [];
+  const { embeddingsStartSeconds = null, embeddingsEndSeconds = null } = facts;
+  return [
+    { name: "call of the encode pod, its queue", on: encodeReplica, endSeconds: encodeScheduledSeconds },
+    { name: "encode", on: encodeReplica, endSeconds: encodeFinishSeconds },
+    { name: "answer of the encode pod", on: facts.replica ?? "", endSeconds: embeddingsStartSeconds },
+    { name: "embeddings", on: `${encodeReplica} → ${first}`, endSeconds: embeddingsEndSeconds },
+  ];
+}
+
 /** The legs of a request that had more than a queue, a prefill and a decode; undefined for others. */
 export function legsTable(facts: RequestFacts): Table | undefined {
   const waited = facts.passedOverSeconds != null || (facts.adapterLoadSeconds ?? 0) > 0;
-  if (facts.prefillReplica == null && facts.loadStartSeconds == null && !waited) return undefined;
+  const elsewhere = facts.prefillReplica != null || facts.encodeReplica != null;
+  if (!elsewhere && facts.loadStartSeconds == null && !waited) return undefined;
   const legs = legsOf(facts);
   const total = legs.reduce((sum, { seconds }) => sum + seconds, 0);
   const longest = Math.max(...legs.map(({ seconds }) => seconds));
@@ -81,19 +96,35 @@ export function legsTable(facts: RequestFacts): Table | undefined {
   };
 }
 
-/** The narrowest link on a transferred request's way, such as `prefill-1 NIC out, 50.0 GB/s`; empty without a transfer. */
-export function transferOver(
-  { network, places }: Pick<SimulationInput, "network" | "places">,
+type Fleet = Pick<SimulationInput, "network" | "places">;
+
+/**
+ * The narrowest link on the way of what a request had moved between pods, such as `prefill-1 NIC out, 50.0 GB/s`; nothing of
+ * what did not move.
+ */
+export function movedOver(
+  fleet: Fleet,
   { requests }: Pick<SimulationResult, "requests">,
   row: number,
-): { readonly transferOver?: string } {
-  const legs = requests.disaggregation;
-  if (network === undefined || legs === undefined || Number.isNaN(legs.transferEndUs[row])) return {};
-  const [from, to] = [legs.prefillReplica[row] ?? -1, requests.replica[row] ?? -1];
-  if (from < 0 || to < 0) return {};
+): Pick<RequestFacts, "transferOver" | "embeddingsOver"> {
+  const { disaggregation: legs, encode } = requests;
+  const decode = requests.replica[row] ?? -1;
+  const prefill = legs?.prefillReplica[row] ?? -1;
+  const transferOver = Number.isNaN(legs?.transferEndUs[row] ?? NaN) ? undefined : narrowest(fleet, prefill, decode);
+  const to = prefill < 0 ? decode : prefill;
+  const moved = !Number.isNaN(encode?.embeddingsEndUs[row] ?? NaN);
+  const embeddingsOver = moved ? narrowest(fleet, encode?.encodeReplica[row] ?? -1, to) : undefined;
+  return {
+    ...(transferOver === undefined ? {} : { transferOver }),
+    ...(embeddingsOver === undefined ? {} : { embeddingsOver }),
+  };
+}
+
+function narrowest({ network, places }: Fleet, from: number, to: number): string | undefined {
+  if (network === undefined || from < 0 || to < 0) return undefined;
   const { links } = network.pathBetween(places?.[from] ?? from, places?.[to] ?? to);
   const over = links.flatMap((link) => network.links[link] ?? []);
-  if (over.length === 0) return {};
-  const narrowest = over.reduce((a, b) => (b.bytesPerSecond < a.bytesPerSecond ? b : a));
-  return { transferOver: `${narrowest.name}, ${formatNumber(narrowest.bytesPerSecond / 1e9)} GB/s` };
+  if (over.length === 0) return undefined;
+  const { name, bytesPerSecond } = over.reduce((a, b) => (b.bytesPerSecond < a.bytesPerSecond ? b : a));
+  return `${name}, ${formatNumber(bytesPerSecond / 1e9)} GB/s`;
 }

@@ -23,6 +23,17 @@ export interface RequestFacts {
   readonly adapter?: string | null;
   readonly passedOverSeconds?: number | null;
   readonly adapterLoadSeconds?: number;
+  /** Images, audio and video in the prompt; only of a workload that has some. */
+  readonly items?: number;
+  // Of requests whose images, audio and video another pod encodes; only where pods may do that.
+  readonly encodeReplica?: string | null;
+  readonly encodeScheduledSeconds?: number | null;
+  readonly encodeFinishSeconds?: number | null;
+  readonly embeddingsStartSeconds?: number | null;
+  readonly embeddingsEndSeconds?: number | null;
+  readonly embeddingsBytes?: number;
+  /** The narrowest link of the embeddings' way; only where the fleet is at hand. */
+  readonly embeddingsOver?: string;
   // Of requests that one pod prefills for another; only where pods may do that.
   readonly prefillReplica?: string | null;
   readonly prefillFinishSeconds?: number | null;
@@ -80,6 +91,8 @@ export function requestFacts(
     preemptions: r.preemptions[row] ?? 0,
     ...(r.tiers ? tierLoads(r.tiers, row) : {}),
     ...(r.lora ? adapterFacts(r.lora, row) : {}),
+    ...(r.items ? { items: r.items[row] ?? 0 } : {}),
+    ...(r.encode ? remoteEncode(r.encode, replicas, row) : {}),
     ...(r.disaggregation ? remotePrefill(r.disaggregation, replicas, row) : {}),
     arrivalSeconds: seconds(arrival),
     scheduledSeconds: seconds(at(r.scheduledUs)),
@@ -115,6 +128,22 @@ function adapterFacts(lora: NonNullable<RequestColumns["lora"]>, row: number) {
   };
 }
 
+function remoteEncode(
+  legs: NonNullable<RequestColumns["encode"]>,
+  replicas: SimulationResult["replicas"],
+  row: number,
+) {
+  const seconds = (column: Float64Array) => (Number.isNaN(column[row]) ? null : (column[row] ?? 0) / 1e6);
+  return {
+    encodeReplica: replicas[legs.encodeReplica[row] ?? -1]?.name ?? null,
+    encodeScheduledSeconds: seconds(legs.encodeScheduledUs),
+    encodeFinishSeconds: seconds(legs.encodeFinishUs),
+    embeddingsStartSeconds: seconds(legs.embeddingsStartUs),
+    embeddingsEndSeconds: seconds(legs.embeddingsEndUs),
+    embeddingsBytes: legs.embeddingsBytes[row] ?? 0,
+  };
+}
+
 function remotePrefill(
   legs: NonNullable<RequestColumns["disaggregation"]>,
   replicas: SimulationResult["replicas"],
@@ -143,7 +172,8 @@ export function timelineTable(facts: RequestFacts): Table {
     rows.push([`${seconds.toFixed(6)} s`, since === 0 ? "" : `+${formatSeconds(since)}`, name, remark]);
   };
   const asks = facts.adapter == null ? "" : ` for ${facts.adapter}`;
-  moment(facts.arrivalSeconds, "arrival", `${formatCount(facts.promptTokens)} prompt tokens${asks}`);
+  moment(facts.arrivalSeconds, "arrival", `${formatCount(facts.promptTokens)} prompt tokens${withItems(facts)}${asks}`);
+  for (const { seconds, event, remark } of remoteEncodeMoments(facts)) moment(seconds, event, remark);
   moment(facts.passedOverSeconds ?? null, "passed over", `${facts.adapter} has no place in the batch`);
   const { loadStartSeconds = null, loadEndSeconds = null } = facts;
   moment(loadStartSeconds, "KV load starts", loaded(facts));
@@ -166,6 +196,30 @@ export function timelineTable(facts: RequestFacts): Table {
     columns: [{ title: "time", align: "right" }, { title: "since", align: "right" }, { title: "event" }, { title: "" }],
     rows,
   };
+}
+
+function withItems({ items = 0 }: RequestFacts): string {
+  return items === 0 ? "" : `, those of ${plural(items, "multimodal item")} among them`;
+}
+
+/** What happens to images that one pod encodes for another. */
+function remoteEncodeMoments(facts: RequestFacts) {
+  const { encodeReplica, encodeScheduledSeconds = null, encodeFinishSeconds = null } = facts;
+  if (encodeReplica == null) return [];
+  const { embeddingsStartSeconds = null, embeddingsEndSeconds = null, embeddingsBytes = 0, embeddingsOver } = facts;
+  const to = facts.prefillReplica ?? facts.replica;
+  const over = embeddingsOver === undefined ? "" : ` over ${embeddingsOver}`;
+  const tookSeconds = (embeddingsEndSeconds ?? 0) - (embeddingsStartSeconds ?? 0);
+  return [
+    { seconds: encodeScheduledSeconds, event: "encode starts", remark: `on ${encodeReplica}` },
+    { seconds: encodeFinishSeconds, event: "encode ends", remark: `on ${encodeReplica}` },
+    {
+      seconds: embeddingsStartSeconds,
+      event: "embeddings start",
+      remark: `to ${to}; ${formatBytes(embeddingsBytes)}`,
+    },
+    { seconds: embeddingsEndSeconds, event: "embeddings end", remark: `took ${formatSeconds(tookSeconds)}${over}` },
+  ];
 }
 
 /** What happens to a prompt that one pod computes for another, in the order of time. */

@@ -54,6 +54,7 @@ function fleetTable({ fleet, partial }: RunSummary): Table {
       `${orDash(fleet.requestsPerSecond, formatNumber)} req/s, ${orDash(fleet.outputTokensPerSecond, formatNumber)} output tok/s, ${orDash(fleet.totalTokensPerSecond, formatNumber)} total tok/s`,
     ],
     ["Prefix hit", `${orDash(fleet.prefixHitFraction, formatPercent)} of prompt tokens${fromTiers(fleet)}`],
+    ...encodeRows(fleet),
     ...disaggregationRows(fleet),
     ...adapterRows(fleet),
     ["Utilisation", `${orDash(fleet.utilisationFraction, formatPercent)} of ${plural(fleet.replicas, "replica")}`],
@@ -64,6 +65,20 @@ function fleetTable({ fleet, partial }: RunSummary): Table {
     ["Energy", `${orDash(fleet.energyJoulesPerToken, formatNumber)} J per token`],
   ];
   return { columns: [{ title: "" }, { title: "" }], rows };
+}
+
+/** What was encoded on other pods; only where pods may do that. */
+function encodeRows({ encode, requests, latency }: FleetSummary): Cell[][] {
+  if (encode === undefined) return [];
+  const { encodedElsewhere, items, embeddingsBytes } = encode;
+  const count = `${formatCount(encodedElsewhere)} of ${formatCount(requests.total)} requests encoded on another pod`;
+  if (encodedElsewhere === 0) return [["Encode pods", count]];
+  const [p50, p90] = [latency.remoteEncode?.p50Seconds ?? null, latency.remoteEncode?.p90Seconds ?? null];
+  const times = `p50 ${orDash(p50, formatSeconds)}, p90 ${orDash(p90, formatSeconds)}`;
+  return [
+    ["Encode pods", `${count}; embeddings are there after ${times}`],
+    ["Embeddings", `${formatBytes(embeddingsBytes)} of ${plural(items, "item")}`],
+  ];
 }
 
 /** What prefill on other pods moved, and what of it failed; only where pods may do that. */
@@ -134,12 +149,14 @@ function attained(fleet: FleetSummary): string {
 }
 
 function poolTable(run: RunSummary): Table {
+  const encodes = run.fleet.encode !== undefined;
   const prefills = run.fleet.disaggregation !== undefined;
   const titles = [
     "Pool",
     "accelerator",
     "replicas",
     "requests",
+    ...(encodes ? ["encoded"] : []),
     ...(prefills ? ["prefilled"] : []),
     "utilisation",
     "prefix hit",
@@ -154,6 +171,7 @@ function poolTable(run: RunSummary): Table {
       pool.accelerator,
       formatCount(pool.replicas),
       formatCount(pool.requests.total),
+      ...(encodes ? [formatCount(pool.encodedForOthers ?? 0)] : []),
       ...(prefills ? [formatCount(pool.prefilledForOthers ?? 0)] : []),
       orDash(pool.utilisationFraction, formatPercent),
       orDash(pool.prefixHitFraction, formatPercent),

@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { RequestFacts } from "../output/request-timeline.ts";
 
-const TEXT_COLUMNS = new Set(["outcome", "replica", "loadedFrom", "adapter", "prefillReplica"]);
+const TEXT_COLUMNS = new Set(["outcome", "replica", "loadedFrom", "adapter", "encodeReplica", "prefillReplica"]);
 
 /** One row of a `requests.csv`; undefined where it is not there. Only the class may be quoted, and it is not needed. */
 export async function readRequestCsv(path: string, row: number): Promise<RequestFacts | undefined> {

@@ -33,6 +33,17 @@ const TIER_COLUMNS = ["loadedFrom", "loadedBytes", "loadStartSeconds", "loadEndS
 /** Only of a fleet that serves LoRA adapters. */
 const ADAPTER_COLUMNS = ["adapter", "passedOverSeconds", "adapterLoadSeconds"] as const;
 
+/** Only of a workload with images, audio or video, on a fleet whose pods may encode for one another. */
+const ENCODE_COLUMNS = [
+  "items",
+  "encodeReplica",
+  "encodeScheduledSeconds",
+  "encodeFinishSeconds",
+  "embeddingsStartSeconds",
+  "embeddingsEndSeconds",
+  "embeddingsBytes",
+] as const;
+
 /** Only of a fleet whose pods may prefill for one another. */
 const DISAGGREGATION_COLUMNS = [
   "prefillReplica",
@@ -52,6 +63,7 @@ export function writeRequestsCsv(path: string, { input, result }: Run): void {
     ...REQUEST_COLUMNS,
     ...(result.requests.tiers ? TIER_COLUMNS : []),
     ...(result.requests.lora ? ADAPTER_COLUMNS : []),
+    ...(result.requests.encode ? ENCODE_COLUMNS : []),
     ...(result.requests.disaggregation ? DISAGGREGATION_COLUMNS : []),
   ];
   writeFileSync(path, csv(columns, []));

@@ -38,6 +38,17 @@ const REMOTE: RequestFacts = {
   holdTimeouts: 0,
 };
 
+/** Two images, encoded from 1.03 to 1.07 s, whose embeddings move from 1.08 to 1.1 s. */
+const ENCODED = {
+  items: 2,
+  encodeReplica: "encode-0",
+  encodeScheduledSeconds: 1.03,
+  encodeFinishSeconds: 1.07,
+  embeddingsStartSeconds: 1.08,
+  embeddingsEndSeconds: 1.1,
+  embeddingsBytes: 268_435_456,
+} satisfies Partial<RequestFacts>;
+
 const legs = (facts: RequestFacts) =>
   legsOf(facts).map(({ name, on, seconds }) => [name, on, Number(seconds.toFixed(6))]);
 
@@ -54,6 +65,21 @@ describe("where a request's time went", () => {
     ]);
     expect(legsOf(REMOTE).reduce((sum, { seconds }) => sum + seconds, 0)).toBeCloseTo(REMOTE.e2eSeconds!, 9);
     expect(legsTable(REMOTE)!.rows.at(-1)!.map(text)).toEqual(["decode", "decode-2", "2.00 s", "69.4 %"]);
+  });
+
+  test("encoded on another pod before that", () => {
+    const encoded = { ...REMOTE, ...ENCODED };
+    expect(legs(encoded).slice(0, 5)).toEqual([
+      ["call of the encode pod, its queue", "encode-0", 0.03],
+      ["encode", "encode-0", 0.04],
+      ["answer of the encode pod", "decode-2", 0.01],
+      ["embeddings", "encode-0 → prefill-1", 0.02],
+      ["call of the prefill pod, its queue", "prefill-1", 0.1],
+    ]);
+    expect(legsOf(encoded).reduce((sum, { seconds }) => sum + seconds, 0)).toBeCloseTo(REMOTE.e2eSeconds!, 9);
+    const alone = { ...encoded, prefillReplica: null, prefillFinishSeconds: null, transferEndSeconds: null };
+    expect(legs(alone)[3]).toEqual(["embeddings", "encode-0 → decode-2", 0.02]);
+    expect(legsTable(alone)).toBeDefined();
   });
 
   test("pushed while it was computed: what ran beside the prefill is not counted twice", () => {
@@ -169,10 +195,29 @@ test("the timeline says what moved, and over what", () => {
   ]);
 });
 
+test("the timeline says what was encoded where", () => {
+  const embeddingsOver = "encode-0 NVLink out, 450 GB/s";
+  const rows = timelineTable({ ...REMOTE, ...ENCODED, embeddingsOver }).rows;
+  expect(rows.slice(0, 6).map((row) => row.slice(1))).toEqual([
+    ["", "arrival", "1,000 prompt tokens, those of 2 multimodal items among them"],
+    ["+30.0 ms", "encode starts", "on encode-0"],
+    ["+70.0 ms", "encode ends", "on encode-0"],
+    ["+80.0 ms", "embeddings start", "to prefill-1; 268 MB"],
+    ["+100 ms", "embeddings end", "took 20.0 ms over encode-0 NVLink out, 450 GB/s"],
+    ["+200 ms", "prefill starts", "on prefill-1; nothing of the prompt cached"],
+  ]);
+});
+
 test("two policies, one of which prefills elsewhere, stand side by side", () => {
   const aggregated = { ...REMOTE, prefillReplica: null, transferStartSeconds: null, transferEndSeconds: null };
   const rows = differenceTable({ policy: "a", facts: aggregated }, { policy: "b", facts: REMOTE }).rows;
   expect(rows[0]!.map(text)).toEqual(["Sent to", "decode-2", "prefill-1 + decode-2", ""]);
+  const encoding = differenceTable(
+    { policy: "a", facts: aggregated },
+    { policy: "b", facts: { ...REMOTE, ...ENCODED } },
+  );
+  expect(encoding.rows[0]!.map(text)[2]).toBe("encode-0 + prefill-1 + decode-2");
+  expect(encoding.rows[3]!.map(text)).toEqual(["Embeddings there", "–", "100 ms", ""]);
   expect(rows.find(([title]) => title === "Transfer")!.map(text)).toEqual(["Transfer", "–", "50.0 ms", ""]);
 });
 
@@ -227,32 +272,41 @@ test("a fleet's summary says what moved between pods and what failed", () => {
     p99Seconds: 1,
     maxSeconds: 1,
   };
-  const latency = { ttft: d, tpot: d, ntpot: d, e2e: d, queueTime: d, itl: d, kvTransfer: d };
+  const latency = { ttft: d, tpot: d, ntpot: d, e2e: d, queueTime: d, itl: d, kvTransfer: d, remoteEncode: d };
   const requests = { total: 3, completed: 3, rejected: 0, refusedTooLong: 0, unfinished: 0 };
   const nothing = ["goodputRequestsPerSecond", "requestsPerSecond", "outputTokensPerSecond", "totalTokensPerSecond"]
     .concat(["prefixHitFraction", "utilisationFraction", "costPerMillionTokensUsd", "costPerMillionOutputTokensUsd"])
     .concat(["energyJoulesPerToken", "sloAttainmentFraction"])
     .map((field) => [field, null]);
   const block = { ...Object.fromEntries(nothing), requests, latency, preemptions: 0, replicas: 2 };
+  const encode = { encodedElsewhere: 2, items: 4, embeddingsBytes: 5e8 };
   const disaggregation = { prefilledElsewhere: 2, transferredBytes: 3e9, prefillFailures: 4, holdTimeouts: 1 };
-  const pool = (name: string, prefilledForOthers: number) => ({
+  const pool = (name: string, prefilledForOthers: number, encodedForOthers = 0) => ({
     name,
     accelerator: "h100",
     ...block,
     prefilledForOthers,
+    encodedForOthers,
   });
   const run = {
-    fleet: { ...block, disaggregation },
-    pools: [pool("prefill", 2), pool("decode", 0)],
+    fleet: { ...block, encode, disaggregation },
+    pools: [pool("prefill", 2), pool("decode", 0, 4)],
     classes: [],
   } as unknown as RunSummary;
   const [, fleet, pools] = summaryTables(run);
   const rows = Object.fromEntries(fleet!.rows.map(([title, value]) => [text(title!), text(value!)]));
+  expect(rows["Encode pods"]).toBe(
+    "2 of 3 requests encoded on another pod; embeddings are there after p50 50.0 ms, p90 80.0 ms",
+  );
+  expect(rows.Embeddings).toBe("500 MB of 4 items");
   expect(rows["Prefill pods"]).toBe("2 of 3 requests prefilled on another pod");
   expect(rows["KV transfers"]).toBe("3.00 GB, 1.50 GB each; p50 50.0 ms, p90 80.0 ms");
   expect(rows[""]).toBe("4 calls of prefill pods failed, 1 request waited for too long for the other pod");
   expect(pools!.columns.map(({ title }) => title)).toContain("prefilled");
-  expect(pools!.rows.map((row) => text(row[4]!))).toEqual(["2", "0"]);
+  expect(pools!.rows.map((row) => [text(row[4]!), text(row[5]!)])).toEqual([
+    ["0", "2"],
+    ["4", "0"],
+  ]);
 });
 
 test.each([

@@ -26,6 +26,8 @@ export interface KvBlocksInput {
   readonly drafter?: ModelArchitecture;
   /** Slots for LoRA adapters. */
   readonly adapterBytesPerGpu?: number;
+  /** Weights of what encodes images, over the devices of tensor parallelism; default 0. */
+  readonly encoderBytes?: number;
   /** Mean tokens of a sequence; only where layers keep a window or a state. */
   readonly sizingContextTokens?: number;
   readonly blockSizeTokens: number;
@@ -80,7 +82,8 @@ export function deriveKvBlocks(input: KvBlocksInput): KvBlocks {
   const bytesPerToken = tokenBytesPerGpu(input);
   const blockBytes = bytesPerToken * blockSizeTokens;
   const drafterBytes = drafter === undefined ? 0 : weightBytesPerGpu({ ...input, model: drafter, pipelineParallel: 1 });
-  const weights = weightBytesPerGpu(input) + drafterBytes + adapterBytesPerGpu;
+  const encoderBytes = (input.encoderBytes ?? 0) / input.tensorParallel;
+  const weights = weightBytesPerGpu(input) + drafterBytes + adapterBytesPerGpu + encoderBytes;
   const result = (blocks: number, source: KvBlocks["source"]): KvBlocks => ({
     numGpuBlocks: blocks,
     capacityTokens: (blocks - 1) * blockSizeTokens,

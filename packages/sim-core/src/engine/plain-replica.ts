@@ -4,6 +4,7 @@ import { LoraSlots } from "./lora-slots.ts";
 import { PlainKvCache } from "./plain-kv-cache.ts";
 import { byPriority, numTokens, type PlainRequest } from "./plain-request.ts";
 import { PlainSglang } from "./plain-sglang.ts";
+import { PlainStepEncoder } from "./plain-step-encoder.ts";
 import type { EngineParts } from "./replica.ts";
 import { StretchClock } from "./stretch-clock.ts";
 
@@ -18,6 +19,7 @@ export class PlainReplica implements Engine {
   readonly #parts: EngineParts;
   readonly #cache: PlainKvCache;
   readonly #lora: LoraSlots | null;
+  readonly #encoder: PlainStepEncoder | undefined;
   readonly #clock = new StretchClock();
   #waiting: PlainRequest[] = [];
   #running: PlainRequest[] = [];
@@ -54,6 +56,10 @@ export class PlainReplica implements Engine {
       parts.connector?.blocks ?? null,
     );
     this.#lora = parts.lora == null ? null : new LoraSlots(parts.lora, parts.requests, parts.stepTime);
+    if (parts.items && parts.encoder !== undefined) {
+      const mostTokens = profile.scheduler === "sglang" ? Infinity : profile.maxNumBatchedTokens;
+      this.#encoder = new PlainStepEncoder(parts.items, parts.encoder, mostTokens);
+    }
     this.#gauges = { running: 0, waiting: 0, freeBlocks: this.#cache.freeBlocks };
     this.counters = newCounters(this.#cache.freeBlocks);
     this.#sglang = profile.scheduler === "sglang" ? this.#newSglang() : null;
@@ -62,6 +68,7 @@ export class PlainReplica implements Engine {
   #newSglang(): PlainSglang {
     const replica = this;
     return new PlainSglang({
+      encoder: this.#encoder,
       ...{ parts: this.#parts, cache: this.#cache, counters: this.counters, loading: this.#loading },
       scheduled: this.#scheduled,
       get waiting() {
@@ -211,6 +218,7 @@ export class PlainReplica implements Engine {
   #startStep(nowUs: number): void {
     const { profile } = this.#parts;
     this.#scheduled.clear();
+    this.#encoder?.begin();
     const someLeft = this.#aborts.length > 0 && this.#takeAborted(nowUs);
     const chunks = {
       count: 0,
@@ -270,7 +278,9 @@ export class PlainReplica implements Engine {
       this.nextKey = eventKey(this.#clock.endOfUs(this.#clockStep), Phase.stepEnd);
     } else {
       this.#anchored = null;
-      const stepUs = stepTime.mixedStepUs(decodes + singles, contextTokens, chunks);
+      const modelUs = stepTime.mixedStepUs(decodes + singles, contextTokens, chunks);
+      const slots = [...this.#scheduled.keys()].map(({ slot }) => slot);
+      const stepUs = this.#encoder?.stepUs(modelUs, slots) ?? modelUs;
       const loadUs = this.#lora?.takeLoadUs() ?? 0;
       this.nextKey = eventKey(nowUs + loadUs + Math.max(1, Math.round(stepUs)), Phase.stepEnd);
     }
@@ -305,6 +315,11 @@ export class PlainReplica implements Engine {
       let tokens = numTokens(request) - request.computedTokens;
       if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
       tokens = Math.min(tokens, left);
+      if (!request.decoding) tokens = this.#fitItems(request, request.computedTokens, tokens, false);
+      if (tokens === 0) {
+        at++;
+        continue;
+      }
       const blocks =
         Math.ceil((request.computedTokens + tokens) / profile.blockSizeTokens) -
         Math.ceil(request.computedTokens / profile.blockSizeTokens);
@@ -316,8 +331,9 @@ export class PlainReplica implements Engine {
         if (given !== undefined) {
           left += given;
           this.#scheduled.delete(victim);
-          at--;
+          this.#encoder?.takeBack(victim.slot);
         }
+        if (this.#running.indexOf(victim) < at) at--;
         this.#preempt(victim, nowUs);
         if (victim === request) {
           served = false;
@@ -327,10 +343,16 @@ export class PlainReplica implements Engine {
       if (!served) break;
       this.#cache.grow(request.holding, request.row, request.computedTokens + tokens, this.#revealsNow(request));
       this.#scheduled.set(request, tokens);
+      if (!request.decoding) this.#encoder?.add(request.slot, request.computedTokens, tokens, false);
       left -= tokens;
       at++;
     }
     return { preempted, left };
+  }
+
+  /** As many of the tokens as there is room for what they must have encoded. */
+  #fitItems({ slot }: PlainRequest, fromTokens: number, tokens: number, isNew: boolean): number {
+    return this.#encoder?.fit(slot, fromTokens, tokens, isNew) ?? tokens;
   }
 
   /** What a request generates is announced when it ends; until then it can be found only by who looks here. */
@@ -405,6 +427,8 @@ export class PlainReplica implements Engine {
       if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
       if (tokens > left && tokens <= profile.maxNumBatchedTokens && !profile.enableChunkedPrefill) break;
       tokens = Math.min(tokens, left);
+      tokens = this.#fitItems(request, hitBlocks * size, tokens, true);
+      if (tokens === 0) break;
       const available = this.#cache.freeBlocks - hit.filter((block) => block.references === 0).length;
       if (profile.schedulerReserveFullIsl && Math.ceil(total / size) - hitBlocks > available) break;
       if (Math.ceil((hitBlocks * size + tokens) / size) - hitBlocks > available) break;
@@ -420,6 +444,7 @@ export class PlainReplica implements Engine {
       request.computedTokens = hitBlocks * size;
       this.#cache.grow(request.holding, request.row, request.computedTokens + tokens, this.#parts.streams.hasSegments);
       this.#scheduled.set(request, tokens);
+      this.#encoder?.add(request.slot, request.computedTokens, tokens, true);
       listener.scheduled(request.slot, request.computedTokens);
       left -= tokens;
     }
@@ -441,7 +466,9 @@ export class PlainReplica implements Engine {
     let tokens = total - computedTokens;
     if (profile.longPrefillTokenThreshold > 0) tokens = Math.min(tokens, profile.longPrefillTokenThreshold);
     if (tokens > budget && !profile.enableChunkedPrefill) return 0;
-    tokens = Math.min(tokens, budget);
+    tokens = this.#fitItems(request, computedTokens, Math.min(tokens, budget), true);
+    if (tokens === 0) return 0;
+    this.#encoder?.add(request.slot, computedTokens, tokens, true);
     this.#waiting.splice(at, 1);
     this.#running.push(request);
     this.#lora?.enter(request.slot);

@@ -1,6 +1,7 @@
 import type { EngineCounters } from "./engine-listener.ts";
 import type { PlainKvCache } from "./plain-kv-cache.ts";
 import { byPriority, numTokens, type PlainRequest } from "./plain-request.ts";
+import type { PlainStepEncoder } from "./plain-step-encoder.ts";
 import type { EngineParts } from "./replica.ts";
 
 /** What of the plain engine its rules change. */
@@ -8,6 +9,7 @@ export interface PlainRulesHost {
   readonly parts: EngineParts;
   readonly cache: PlainKvCache;
   readonly counters: EngineCounters;
+  readonly encoder: PlainStepEncoder | undefined;
   readonly waiting: PlainRequest[];
   readonly running: PlainRequest[];
   readonly loading: Map<number, PlainRequest>;
@@ -100,6 +102,7 @@ export class PlainSglang {
       if (chunked.computedTokens + tokens === numTokens(chunked)) this.#chunkedRequest = null;
       cache.grow(chunked.holding, chunked.row, chunked.computedTokens + tokens, false);
       scheduled.set(chunked, tokens);
+      this.#host.encoder?.add(chunked.slot, chunked.computedTokens, tokens, false);
       charge(chunked, tokens);
       if (this.#chunkedRequest !== null) return;
     }
@@ -161,6 +164,7 @@ export class PlainSglang {
       request.computedTokens = hit.length * size;
       cache.grow(request.holding, request.row, request.computedTokens + tokens, false);
       scheduled.set(request, tokens);
+      this.#host.encoder?.add(request.slot, request.computedTokens, tokens, true);
       parts.listener.scheduled(request.slot, request.computedTokens);
       if (tokens < extend) this.#chunkedRequest = request;
       charge(request, tokens);

@@ -15,7 +15,7 @@ export class PromptStreams {
   /** Segments from here on are private to one row. */
   readonly firstPrivate: number;
 
-  constructor(workload: Workload) {
+  constructor(workload: Pick<Workload, "segments" | "promptTokens">) {
     const segments = workload.segments;
     this.hasSegments = segments !== undefined;
     this.#offsets = segments?.offsets;

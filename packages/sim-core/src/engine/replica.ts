@@ -1,6 +1,7 @@
 import { FLOAT_ZERO } from "../kernel/float-zero.ts";
 import { eventKey, keyTimeUs, Phase } from "../kernel/phases.ts";
 import { DecodeBatch } from "./decode-batch.ts";
+import type { EncoderTimeModel } from "./encoder-time-model.ts";
 import {
   type Engine,
   type EngineCounters,
@@ -17,12 +18,14 @@ import type { KvEventLog } from "./kv-event-log.ts";
 import { LoadedSingles } from "./loaded-singles.ts";
 import { type LoraParts, LoraSlots } from "./lora-slots.ts";
 import type { EngineProfile } from "./profile.ts";
+import type { PromptItems } from "./prompt-items.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
 import { RequestList, RequestState, type RequestsInFlight } from "./requests-in-flight.ts";
 import type { RulesHost, SchedulingRules } from "./scheduling-rules.ts";
 import { SglangRules } from "./sglang-rules.ts";
 import { ShownGauges } from "./shown-gauges.ts";
 import { StepChunks } from "./step-chunks.ts";
+import { type StepEncoder, stepEncoder } from "./step-encoder.ts";
 import type { StepTimeModel } from "./step-time-model.ts";
 import { StretchClock } from "./stretch-clock.ts";
 import { WaitingQueue } from "./waiting-queue.ts";
@@ -65,6 +68,9 @@ export interface EngineParts {
   readonly connector?: KvConnector | null;
   /** Null or absent: it serves no LoRA adapters. */
   readonly lora?: LoraParts | null;
+  /** What encodes the multimodal items of `items`; without one of the two there is nothing to encode. */
+  readonly encoder?: EncoderTimeModel | undefined;
+  readonly items?: PromptItems | null;
   /** Hears of each aborted request that has left; its slot is free again after the call. */
   readonly aborted?: (slot: number) => void;
 }
@@ -103,6 +109,8 @@ export class Replica implements Engine {
   readonly #batch: DecodeBatch;
   readonly #clock = new StretchClock();
   readonly #chunks: StepChunks;
+  /** Null: prompts are text alone. */
+  readonly #encoder: StepEncoder | null;
   readonly #singles: LoadedSingles;
   readonly #finishing: FinishingRequests;
   readonly #fullBlocksOf: (slot: number) => number;
@@ -172,10 +180,14 @@ export class Replica implements Engine {
     this.#running = new RequestList(requests);
     this.#batch = new DecodeBatch(requests, profile.blockSizeTokens);
     this.#chunks = new StepChunks(requests, profile.maxNumSeqs);
+    this.#encoder = stepEncoder(parts);
     this.#singles = new LoadedSingles(this.#connector === null ? 0 : profile.maxNumSeqs);
     this.#finishing = new FinishingRequests(requests, profile.maxNumSeqs);
     this.#gauges = new ShownGauges(this.#cache.freeBlocks);
-    this.#alwaysWalk = profile.longPrefillTokenThreshold > 0 || profile.maxNumSeqs > profile.maxNumBatchedTokens;
+    this.#alwaysWalk =
+      profile.longPrefillTokenThreshold > 0 ||
+      profile.maxNumSeqs > profile.maxNumBatchedTokens ||
+      this.#encoder !== null;
     this.#fullBlocksOf = (slot) =>
       Math.floor((requests.computedTokens[slot]! + this.#batch.steps) / profile.blockSizeTokens);
     this.counters = newCounters(this.#cache.freeBlocks);
@@ -479,6 +491,7 @@ export class Replica implements Engine {
     }
     this.#chunks.clear();
     this.#singles.count = 0;
+    this.#encoder?.begin();
     this.#preempted = false;
     this.#headGrower = NONE;
     if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
@@ -660,6 +673,11 @@ export class Replica implements Engine {
       if (!enableChunkedPrefill) return 0;
       tokens = budget;
     }
+    if (this.#encoder !== null) {
+      tokens = this.#encoder.fit(slot, computed, tokens, true);
+      if (tokens === 0) return 0;
+      this.#encoder.add(slot, computed, tokens, true);
+    }
     this.#waiting.remove(slot);
     // Blocks of later chunks are taken when those come, as ever.
     const surplus = this.#blocksBetween(computed + tokens, numTokens);
@@ -749,6 +767,10 @@ export class Replica implements Engine {
         if (!enableChunkedPrefill && tokens <= this.#maxNumBatchedTokens) break;
         tokens = budget;
       }
+      if (this.#encoder !== null) {
+        tokens = this.#encoder.fit(slot, hitTokens, tokens, true);
+        if (tokens === 0) return;
+      }
       const availableBlocks = cache.freeBlocks - cache.hitFreeBlocks;
       if (this.#profile.schedulerReserveFullIsl) {
         if (Math.ceil(numTokens / blockSizeTokens) - cache.hitBlocks > availableBlocks) break;
@@ -778,6 +800,7 @@ export class Replica implements Engine {
     if (hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
     cache.take(Math.ceil((hitTokens + tokens) / this.#blockSizeTokens) - hitBlocks);
     this.#enterRunning(slot, hitTokens);
+    this.#encoder?.add(slot, hitTokens, tokens, true);
     this.#addChunk(slot, tokens);
   }
 
@@ -790,6 +813,7 @@ export class Replica implements Engine {
   #continuePrefill(slot: number, tokens: number): void {
     const computed = this.#requests.computedTokens[slot]!;
     this.#cache.take(this.#blocksBetween(computed, computed + tokens));
+    this.#encoder?.add(slot, computed, tokens, false);
     this.#addChunk(slot, tokens);
   }
 
@@ -832,6 +856,13 @@ export class Replica implements Engine {
       let tokens = decoding ? 1 : requests.numTokens[at]! - computed;
       if (longPrefillTokenThreshold > 0 && tokens > longPrefillTokenThreshold) tokens = longPrefillTokenThreshold;
       if (tokens > budget) tokens = budget;
+      if (!decoding && this.#encoder !== null) {
+        tokens = this.#encoder.fit(at, computed, tokens, false);
+        if (tokens === 0) {
+          at = requests.next[at]!;
+          continue;
+        }
+      }
       const blocks = this.#blocksBetween(computed, computed + tokens);
       let served = true;
       while (blocks > this.#cache.freeBlocks) {
@@ -848,7 +879,10 @@ export class Replica implements Engine {
       if (!served) break;
       this.#cache.take(blocks);
       requests.scheduledStep[at] = step;
-      if (!decoding) this.#addChunk(at, tokens);
+      if (!decoding) {
+        this.#encoder?.add(at, computed, tokens, false);
+        this.#addChunk(at, tokens);
+      }
       budget -= tokens;
       at = requests.next[at]!;
     }
@@ -876,6 +910,7 @@ export class Replica implements Engine {
     requests.scheduledStep[slot] = NONE;
     if (requests.state[slot] === RequestState.decode) return 1;
     const tokens = this.#chunks.remove(slot);
+    this.#encoder?.takeBack(slot, requests.computedTokens[slot]! - tokens, tokens);
     this.counters.prefillTokens -= tokens;
     return tokens;
   }
@@ -1012,7 +1047,10 @@ export class Replica implements Engine {
     // Requests that starve in this step are in the sum of contexts but not in the batch.
     let context = this.#stepDecodes === this.#batch.size ? this.#batch.contextTokens : this.#scheduledContextTokens();
     if (this.#singles.count > 0) context += this.#singles.contextTokens;
-    const stepUs = this.#stepTimeNow().mixedStepUs(this.#stepDecodes + this.#singles.count, context, this.#chunks);
+    let stepUs = this.#stepTimeNow().mixedStepUs(this.#stepDecodes + this.#singles.count, context, this.#chunks);
+    if (this.#encoder !== null) {
+      stepUs = this.#encoder.stepUs(stepUs, this.#stepDecodes + this.#singles.count + this.#chunks.count);
+    }
     let endUs = this.#nowUs + Math.max(1, Math.round(stepUs));
     if (this.#lora !== null) endUs += this.#lora.takeLoadUs();
     this.nextKey = eventKey(endUs, Phase.stepEnd);

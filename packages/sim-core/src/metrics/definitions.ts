@@ -27,6 +27,7 @@ export interface LatencyMetric extends MetricBase {
     | "ntpot"
     | "e2e"
     | "queueTime"
+    | "remoteEncode"
     | "remotePrefill"
     | "kvTransfer"
     | "kvLoad"
@@ -186,6 +187,20 @@ const DISAGGREGATED: readonly LatencyMetric[] = [
       (r.disaggregation?.transferEndUs[i] ?? Number.NaN) - (r.disaggregation?.transferStartUs[i] ?? Number.NaN),
   },
 ];
+
+const REMOTE_ENCODE: LatencyMetric = {
+  kind: "latency",
+  name: "remote-encode",
+  field: "remoteEncode",
+  title: "Remote encode",
+  unit: "s",
+  better: "lower",
+  formula: "embeddingsEnd − arrival",
+  description:
+    "Of requests whose images, audio or video another pod encodes: from arrival at the router to the last embedding's being where the prompt is computed, sidecar and queue of the encode pod included. Absent where no pod encodes for another.",
+  noData: "no request was encoded on another pod",
+  valueUs: (r, i) => (r.encode?.embeddingsEndUs[i] ?? Number.NaN) - r.arrivalUs[i]!,
+};
 
 const KV_LOAD: LatencyMetric = {
   kind: "latency",
@@ -389,6 +404,7 @@ const HARDWARE: readonly ScalarMetric[] = [
 /** Every metric, once: the summary, `windtunnel explain metric` and the documentation read this. */
 export const METRICS: readonly MetricDefinition[] = [
   ...LATENCIES,
+  REMOTE_ENCODE,
   ...DISAGGREGATED,
   KV_LOAD,
   ...LORA_METRICS,
@@ -402,6 +418,8 @@ export const METRICS: readonly MetricDefinition[] = [
 export const LATENCY_METRICS = LATENCIES;
 /** The same, of the legs of requests that one pod prefills for another. */
 export const LEG_METRICS = DISAGGREGATED;
+/** The same, of requests whose images, audio or video another pod encodes. */
+export const ENCODE_METRIC = REMOTE_ENCODE;
 /** Metrics of tiers below HBM. */
 export const TIER_METRICS = { kvLoad: KV_LOAD, tierHit: TIER_HIT };
 /** Metrics that are one number for any set of requests. */

@@ -111,6 +111,7 @@ export const runSummarySchema = z
       ...requestBlock,
       latency: requestBlock.latency.extend({
         itl: distribution,
+        remoteEncode: distribution.optional().meta({ description: "Only where pods may encode for others" }),
         remotePrefill: distribution.optional().meta({ description: "Only where pods may prefill for others" }),
         kvTransfer: distribution.optional().meta({ description: "Only where pods may prefill for others" }),
         kvLoad: distribution.optional().meta({ description: "Only where pools have tiers below HBM" }),
@@ -118,6 +119,14 @@ export const runSummarySchema = z
         adapterLoad: distribution.optional().meta({ description: "Only where pools serve LoRA adapters" }),
       }),
       ...hardwareBlock,
+      encode: z
+        .strictObject({
+          encodedElsewhere: z.number().int().meta({ description: "Requests whose embeddings came from other pods" }),
+          items: z.number().int().meta({ description: "Images, audio and video that were encoded for other pods" }),
+          embeddingsBytes: z.number().meta({ description: "Embeddings that were moved between pods" }),
+        })
+        .optional()
+        .meta({ description: "Only where pods may encode for others" }),
       disaggregation: z
         .strictObject({
           prefilledElsewhere: z.number().int().meta({ description: "Requests whose KV cache came from another pod" }),
@@ -148,6 +157,9 @@ export const runSummarySchema = z
         accelerator: z.string(),
         ...requestBlock,
         ...hardwareBlock,
+        encodedForOthers: z.number().int().optional().meta({
+          description: "Images, audio and video encoded for other pods; only where pods may do that",
+        }),
         prefilledForOthers: z
           .number()
           .int()

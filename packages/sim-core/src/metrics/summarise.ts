@@ -4,6 +4,7 @@ import type { TierResults, TierSummary } from "../tiers/tier-results.ts";
 import type { WorkloadClass } from "../workload/workload.ts";
 import type { LatencyMetric, ScalarField, ScalarMetric } from "./definitions.ts";
 import {
+  ENCODE_METRIC,
   GAP_METRIC,
   HARDWARE_SCALARS,
   LATENCY_METRICS,
@@ -58,7 +59,7 @@ export function summarise(facts: RunFacts, result: SimulationResult): RunSummary
     fleet: withAdapters(
       withTiers(
         withLegs(
-          withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet),
+          withEncode(withHardware({ ...fleetBlock, latency: { ...fleetBlock.latency, itl } }, fleet), result, scratch),
           result.requests,
           scratch,
         ),
@@ -85,7 +86,7 @@ export function summarise(facts: RunFacts, result: SimulationResult): RunSummary
         name,
         accelerator,
         ...withHardware(block, pools[index]!),
-        ...prefilledFor(name, result),
+        ...workFor(name, result),
         ...adaptersOf(name, result),
       };
     }),
@@ -119,11 +120,32 @@ function withLegs(fleet: FleetSummary, requests: RequestColumns, scratch: Float6
   };
 }
 
-/** Prompts that a pool computed for other pods; only where pods may do that. */
-function prefilledFor(pool: string, { requests, replicas }: SimulationResult) {
-  if (requests.disaggregation === undefined) return {};
+/** With what only a fleet has whose pods may encode for one another. */
+function withEncode(fleet: FleetSummary, result: SimulationResult, scratch: Float64Array): FleetSummary {
+  const { encode } = result.requests;
+  if (encode === undefined) return fleet;
+  const count = gather(result.requests, ENCODE_METRIC, () => true, scratch);
+  if (count === 0) fleet.missing[`latency.${ENCODE_METRIC.field}`] = ENCODE_METRIC.noData;
+  return {
+    ...fleet,
+    latency: { ...fleet.latency, remoteEncode: distributionOf(scratch, count) },
+    encode: {
+      encodedElsewhere: count,
+      items: sumOf(result.replicas.map(({ encodedForOthers = 0 }) => encodedForOthers)),
+      embeddingsBytes: sumOf(encode.embeddingsBytes),
+    },
+  };
+}
+
+/** Items that a pool encoded and prompts that it computed for other pods; only where pods may do that. */
+function workFor(pool: string, { requests, replicas }: SimulationResult) {
   const own = replicas.filter((replica) => replica.pool === pool);
-  return { prefilledForOthers: sumOf(own.map(({ prefilledForOthers = 0 }) => prefilledForOthers)) };
+  return {
+    ...(requests.encode && { encodedForOthers: sumOf(own.map(({ encodedForOthers = 0 }) => encodedForOthers)) }),
+    ...(requests.disaggregation && {
+      prefilledForOthers: sumOf(own.map(({ prefilledForOthers = 0 }) => prefilledForOthers)),
+    }),
+  };
 }
 
 /** With what only a fleet has whose pools have tiers below HBM. */

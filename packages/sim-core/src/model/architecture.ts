@@ -1,3 +1,5 @@
+import type { VisionEncoder } from "./vision-encoder.ts";
+
 /** How the linear layers' weights are stored. */
 export type WeightFormat = "bfloat16" | "fp8" | "fp8_block" | "nvfp4" | "mxfp4" | "int8" | "int4";
 
@@ -150,4 +152,6 @@ export interface ModelArchitecture {
   readonly networkWeightFormat?: WeightFormat;
   /** What the checkpoint proposes; the engine stores BF16 unless it is told. */
   readonly checkpointKvFormat: KvFormat;
+  /** Of a model that sees, where its config tells how. */
+  readonly vision?: VisionEncoder;
 }

@@ -3,6 +3,7 @@ import type { ModelArchitecture } from "./architecture.ts";
 import { type CataloguedModel, MODEL_CONFIGS } from "./catalogue-configs.ts";
 import { DEEPSEEK_MODEL_CONFIGS } from "./catalogue-deepseek-configs.ts";
 import { HYBRID_MODEL_CONFIGS } from "./catalogue-hybrid-configs.ts";
+import { VISION_MODEL_CONFIGS } from "./catalogue-vision-configs.ts";
 import { importHuggingFaceConfig } from "./import-config.ts";
 
 const SUFFIXES = /-(instruct|it|chat|base|chat-hf|instruct-hf)$/;
@@ -16,7 +17,12 @@ function canonical(name: string): string {
     .replace(SUFFIXES, "");
 }
 
-const ALL_CONFIGS: readonly CataloguedModel[] = [...MODEL_CONFIGS, ...DEEPSEEK_MODEL_CONFIGS, ...HYBRID_MODEL_CONFIGS];
+const ALL_CONFIGS: readonly CataloguedModel[] = [
+  ...MODEL_CONFIGS,
+  ...DEEPSEEK_MODEL_CONFIGS,
+  ...HYBRID_MODEL_CONFIGS,
+  ...VISION_MODEL_CONFIGS,
+];
 
 function namesOf({ id, aliases }: CataloguedModel): string[] {
   return [id, id.slice(id.indexOf("/") + 1), ...aliases].map(canonical);

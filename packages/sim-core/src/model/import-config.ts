@@ -4,6 +4,7 @@ import { ConfigReader, type HuggingFaceConfig } from "./config-reader.ts";
 import { modelLayers } from "./families.ts";
 import { checkpointKvFormatOf, weightFormatsOf } from "./quantization.ts";
 import { requireSupportedType } from "./supported-types.ts";
+import { visionEncoderOf } from "./vision-encoder.ts";
 
 export type { HuggingFaceConfig } from "./config-reader.ts";
 
@@ -29,6 +30,7 @@ export function importHuggingFaceConfig(
   const modelType = requireSupportedType(name, config.model_type ?? nestedText(config)?.model_type);
   const text = nestedText(config) ?? config;
   const read = new ConfigReader(name, text);
+  const vision = visionEncoderOf(name, config);
   return {
     name,
     modelType,
@@ -41,6 +43,7 @@ export function importHuggingFaceConfig(
     maxPositionEmbeddings: read.required("max_position_embeddings"),
     ...weightFormatsOf(name, text.quantization_config === undefined ? config : text, hfQuantConfig),
     checkpointKvFormat: checkpointKvFormatOf(text.quantization_config === undefined ? config : text, hfQuantConfig),
+    ...(vision === undefined ? {} : { vision }),
   };
 }
 

@@ -66,6 +66,12 @@ export const engineSchema = z
     }),
     speculative: speculativeSchema.optional(),
     lora: loraSchema.optional(),
+    encodePerItem: durationUsSchema.optional().meta({
+      description: "Time to encode one image, audio or video; default: a roofline over the model's vision_config",
+    }),
+    mmEncoderOnly: z.boolean().optional().meta({
+      description: "Loads the vision encoder without the language model, for pods of role encode; default: false",
+    }),
     requestOverhead: durationUsSchema
       .optional()
       .meta(fromProfile("API server's time before a request reaches the scheduler")),

@@ -2,7 +2,9 @@ import type { EndpointPickerConfig } from "@windtunnel/router-policies";
 import { ScenarioError } from "../errors.ts";
 import type { ModelArchitecture } from "../model/architecture.ts";
 import { meanTokenBytesPerGpu, stateBytesPerSequencePerGpu } from "../model/kv-cache-size.ts";
+import { embeddingBytesPerToken } from "../model/vision-encoder.ts";
 import type { DisaggregationInput } from "../simulate/disaggregation-input.ts";
+import type { Workload } from "../workload/workload.ts";
 import { disaggregationSchema, type ScenarioDisaggregation } from "./disaggregation-schema.ts";
 import type { LoadedScenario } from "./load.ts";
 import type { ResolvedPool } from "./resolve-pool.ts";
@@ -37,7 +39,7 @@ export function resolveDisaggregation(
   loaded: LoadedScenario,
   given: ScenarioDisaggregation,
   pools: readonly ResolvedPool[],
-  model: ModelArchitecture,
+  { model, workload }: { readonly model: ModelArchitecture; readonly workload: Workload },
 ): DisaggregationInput {
   const roles = pools.map(({ input }) => input.labels[ROLE]);
   const taking = [...pools.keys()].filter((at) => PREFILLS.includes(roles[at]) || DECODES.includes(roles[at]));
@@ -56,6 +58,7 @@ export function resolveDisaggregation(
     // Windows are sent too; a pool has a length to count them by only where the model has them.
     kvBytesPerToken: meanTokenBytesPerGpu(cached, 1, first.kvCacheDtype, first.sizingContextTokens ?? 1),
     stateBytes: stateBytesPerSequencePerGpu(model, 1),
+    ...(workload.items === undefined ? {} : { embeddingBytesPerToken: embeddingBytesPerToken(model) }),
     setUpUs: setUp,
     sidecarLegUs: sidecarLeg,
     prefillRetryBackoffUs: prefillRetryBackoff,

@@ -12,6 +12,7 @@ import { inWeightFormat } from "../model/parameters.ts";
 import type { PoolInput } from "../simulate/input.ts";
 import type { ScenarioEngine } from "./engine-schema.ts";
 import { devicesPerRank, type ParallelLayout, parallelLayout } from "./parallelism.ts";
+import { encoderBytes, encoderOnlyBlocks, resolveEncoder } from "./resolve-encoder.ts";
 import { type ResolvedLora, resolveLora } from "./resolve-lora.ts";
 import { resolveTiers } from "./resolve-tiers.ts";
 import type { ScenarioPool } from "./schema.ts";
@@ -37,10 +38,14 @@ export interface ResolvedPool {
 }
 
 /**
- * @param meanSequenceTokens of the workload, prompt and output
+ * @param workload its mean tokens of a sequence, prompt and output, and whether prompts have images, audio or video
  * @throws ScenarioError for an unknown accelerator or profile, or a model that does not fit
  */
-export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSequenceTokens: number): ResolvedPool {
+export function resolvePool(
+  pool: ScenarioPool,
+  given: ModelArchitecture,
+  { meanSequenceTokens, hasItems }: { readonly meanSequenceTokens: number; readonly hasItems: boolean },
+): ResolvedPool {
   const { name, labels, engine } = pool;
   const layout = parallelLayout(pool);
   const accelerator = acceleratorNamed(pool.accelerator);
@@ -59,23 +64,30 @@ export function resolvePool(pool: ScenarioPool, given: ModelArchitecture, meanSe
     reserveBytes: engine.reserve ?? kept.reserveBytes,
     ...(hasUnlikeCaches(model) ? { sizingContextTokens: engine.sizingContextTokens ?? meanSequenceTokens } : {}),
   };
+  const facts = { accelerator, model, profile };
   const lora = engine.lora && resolveLora(engine.lora, model, accelerator, layout);
-  const { numGpuBlocks } = deriveKvBlocks({
-    ...{ accelerator, model, ...memory, ...drafterOf(engine, model) },
-    ...(lora && { adapterBytesPerGpu: lora.slotBytesPerGpu }),
-    tensorParallel: layout.tensor,
-    pipelineParallel: layout.pipeline,
-    dataParallel: layout.data,
-    kvFormat: kvCacheDtype,
-    blockSizeTokens: profile.blockSizeTokens,
-    ...(engine.numGpuBlocks === undefined ? {} : { numGpuBlocks: engine.numGpuBlocks }),
-  });
-  const stepTime = createStepTime(pool, { accelerator, model, profile, kvFormat: kvCacheDtype });
+  const derivedBlocks = () =>
+    deriveKvBlocks({
+      ...{ accelerator, model, ...memory, ...drafterOf(engine, model) },
+      ...(lora && { adapterBytesPerGpu: lora.slotBytesPerGpu }),
+      ...(hasItems ? { encoderBytes: encoderBytes(model) } : {}),
+      tensorParallel: layout.tensor,
+      pipelineParallel: layout.pipeline,
+      dataParallel: layout.data,
+      kvFormat: kvCacheDtype,
+      blockSizeTokens: profile.blockSizeTokens,
+      ...(engine.numGpuBlocks === undefined ? {} : { numGpuBlocks: engine.numGpuBlocks }),
+    }).numGpuBlocks;
+  const encoderOnly = engine.mmEncoderOnly === true;
+  const numGpuBlocks = encoderOnly ? encoderOnlyBlocks(pool, facts, memory) : derivedBlocks();
+  const stepTime = createStepTime(pool, { ...facts, kvFormat: kvCacheDtype });
   const pricePerHourUsd = pool.pricePerHour ?? accelerator.pricePerHourUsd.value;
   return {
     input: {
       ...{ name, replicas: pool.replicas * layout.data, labels, profile, stepTime, numGpuBlocks },
       ...(lora && { lora: lora.profile }),
+      ...(hasItems && { encoder: resolveEncoder(pool, facts) }),
+      ...(encoderOnly && { encoderOnly }),
       ...(pool.kvTiers && {
         kvTiers: resolveTiers(pool.kvTiers, model, kvCacheDtype, memory.sizingContextTokens ?? meanSequenceTokens),
       }),

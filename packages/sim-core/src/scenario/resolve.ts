@@ -44,11 +44,14 @@ export interface ResolvedScenario {
  */
 export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): ResolvedScenario {
   const { spec } = loaded.scenario;
-  const meanSequence = meanSequenceTokens(parts.workload);
+  const workload = {
+    meanSequenceTokens: meanSequenceTokens(parts.workload),
+    hasItems: parts.workload.items !== undefined,
+  };
   const pools = spec.pools.map((pool, index) => {
     const path = ["spec", "pools", index];
     atPlace(loaded, [...path, "accelerator"], () => acceleratorNamed(pool.accelerator));
-    return atPlace(loaded, path, () => resolvePool(pool, parts.model, meanSequence));
+    return atPlace(loaded, path, () => resolvePool(pool, parts.model, workload));
   });
   checkAdapters(loaded, parts.workload);
   // Worked out anyway where a topology is given, as it may not fit.
@@ -69,7 +72,7 @@ export function resolveScenario(loaded: LoadedScenario, parts: ScenarioParts): R
       kvEventDelayUs: spec.signals.kvEventDelay,
       ...(spec.gateway ? { gateway: spec.gateway } : {}),
       ...patienceOf(spec.workload),
-      ...(disaggregation ? { disaggregation: resolveDisaggregation(loaded, disaggregation, pools, parts.model) } : {}),
+      ...(disaggregation ? { disaggregation: resolveDisaggregation(loaded, disaggregation, pools, parts) } : {}),
       ...((disaggregation || tiered) && network ? { network, places: placesOf(pools) } : {}),
       ...(series === "none" ? {} : { seriesIntervalUs: series }),
       ...(record ? { recordDecision: record } : {}),
@@ -147,7 +150,7 @@ function resolvedDocument(
     const { accelerator, profile, reserveBytes, gpuMemoryUtilization, numGpuBlocks, pricePerHourUsd } = pools[index]!;
     const { layout, quantization, kvCacheDtype, sizingContextTokens, lora } = pools[index]!;
     const { name: _name, scheduler: _scheduler, maxModelLenTokens, requestOverheadUs, ...limits } = profile;
-    const { profile: profileName, speculative } = scenario.spec.pools[index]!.engine;
+    const { profile: profileName, speculative, encodePerItem, mmEncoderOnly } = scenario.spec.pools[index]!.engine;
     return {
       ...pool,
       accelerator: accelerator.id,
@@ -166,6 +169,8 @@ function resolvedDocument(
         ...(sizingContextTokens === undefined ? {} : { sizingContextTokens }),
         ...(speculative === undefined ? {} : { speculative }),
         ...(lora === undefined ? {} : { lora: lora.document }),
+        ...(encodePerItem === undefined ? {} : { encodePerItem: formatDurationUs(encodePerItem) }),
+        ...(mmEncoderOnly === undefined ? {} : { mmEncoderOnly }),
         requestOverhead: formatDurationUs(requestOverheadUs),
       },
     };

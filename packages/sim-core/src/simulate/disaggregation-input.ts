@@ -11,6 +11,8 @@ export interface DisaggregationInput {
   readonly kvBytesPerToken: number;
   /** What a request takes over whatever its length: the states of linear and state-space layers, over all devices. */
   readonly stateBytes: number;
+  /** Embeddings of one placeholder token of an image, audio or video; 0 or absent where there are none. */
+  readonly embeddingBytesPerToken?: number;
   /** Before the bytes of a transfer flow. */
   readonly setUpUs: number;
   /** From the sidecar of the decode pod to the prefill pod, and as much back. */

@@ -1,4 +1,5 @@
 import type { DecisionRecord, EndpointPickerConfig } from "@windtunnel/router-policies";
+import type { EncoderTimeModel } from "../engine/encoder-time-model.ts";
 import type { LoraProfile } from "../engine/lora-profile.ts";
 import type { EngineProfile } from "../engine/profile.ts";
 import type { StepTimeModel } from "../engine/step-time-model.ts";
@@ -15,6 +16,10 @@ export interface PoolInput {
   readonly replicas: number;
   readonly profile: EngineProfile;
   readonly stepTime: StepTimeModel;
+  /** What encodes images, audio and video; needed where prompts have some. */
+  readonly encoder?: EncoderTimeModel;
+  /** It has the encoder alone, without the language model (vLLM's `--mm-encoder-only`): no request can be served. */
+  readonly encoderOnly?: boolean;
   /** KV blocks of one replica, vLLM's null block included. */
   readonly numGpuBlocks: number;
   /** Labels of its endpoints, e.g. `llm-d.ai/role`. */

@@ -1,6 +1,7 @@
 import type { PrefillChunks } from "../engine/step-time-model.ts";
 import { InvariantError } from "../errors.ts";
 import { checkDisaggregation } from "./disaggregation-laws.ts";
+import { checkEncode } from "./encode-laws.ts";
 import type { SimulationInput } from "./input.ts";
 import { checkLinks } from "./link-laws.ts";
 import { checkLora } from "./lora-laws.ts";
@@ -15,6 +16,7 @@ import { checkTiers } from "./tier-laws.ts";
 export function checkLaws(input: SimulationInput, result: SimulationResult): void {
   checkRequests(input, result);
   checkReplicas(input, result);
+  checkEncode(input, result);
   checkDisaggregation(input, result);
   checkTiers(result);
   checkLinks(result);
@@ -70,8 +72,8 @@ const NO_CHUNKS: PrefillChunks = {
 function checkReplicas(input: SimulationInput, result: SimulationResult): void {
   let number = 0;
   for (const pool of input.pools) {
-    // Whatever else a step does, it reads the weights and computes one token.
-    const leastStepUs = pool.stepTime.floorUs(1, 1, NO_CHUNKS);
+    // Whatever else a step does, it reads the weights and computes one token, or encodes for another pod.
+    const leastStepUs = Math.min(pool.stepTime.floorUs(1, 1, NO_CHUNKS), pool.encoder?.encodeStepUs ?? Infinity);
     for (let index = 0; index < pool.replicas; index++) {
       const replica = result.replicas[number++]!;
       if (replica.busyUs > result.endUs) {

@@ -4,6 +4,7 @@ import type { LoraParts } from "../engine/lora-slots.ts";
 import type { RequestsInFlight } from "../engine/requests-in-flight.ts";
 import type { Workload } from "../workload/workload.ts";
 import type { PoolInput } from "./input.ts";
+import { withItemRows } from "./item-rows.ts";
 import { LoraGauge } from "./lora-gauge.ts";
 import type { AdapterLoads, LoraColumns, RequestColumns } from "./result.ts";
 
@@ -23,10 +24,12 @@ interface Member {
 export class LoraFleet {
   readonly columns: LoraColumns;
   readonly #host: LoraHost;
+  /** By row, those of items that are encoded for others included. */
+  readonly #adapterOfRow: Int32Array;
   /** By replica; undefined where it serves none. */
   readonly #members: (Member | undefined)[];
 
-  constructor({ adapterOf, adapters = [], count }: Workload, pools: readonly PoolInput[], host: LoraHost) {
+  constructor({ adapterOf, adapters = [], count, items }: Workload, pools: readonly PoolInput[], host: LoraHost) {
     this.#host = host;
     this.columns = {
       adapters,
@@ -34,6 +37,7 @@ export class LoraFleet {
       loadUs: new Float64Array(count),
       skippedUs: new Float64Array(count).fill(NaN),
     };
+    this.#adapterOfRow = withItemRows(this.columns.adapterOf, items);
     this.#members = pools.flatMap(({ lora, replicas }) =>
       Array.from({ length: replicas }, () =>
         lora === undefined
@@ -48,9 +52,9 @@ export class LoraFleet {
     const member = this.#members[replica];
     if (lora === undefined || member === undefined) return null;
     const { requests, columns } = this.#host;
-    const { adapterOf, adapters, loadUs, skippedUs } = this.columns;
+    const { adapters, loadUs, skippedUs } = this.columns;
     return {
-      ...{ profile: lora, adapterOf, adapters: adapters.length },
+      ...{ profile: lora, adapterOf: this.#adapterOfRow, adapters: adapters.length },
       listener: {
         loaded: (slot, us, fromStorage) => {
           if (fromStorage) member.loads.fromStorage++;
@@ -102,6 +106,6 @@ export class LoraFleet {
   }
 
   #adapterOf(slot: number): number {
-    return this.columns.adapterOf[this.#host.requests.row[slot]!]!;
+    return this.#adapterOfRow[this.#host.requests.row[slot]!]!;
   }
 }

@@ -38,6 +38,10 @@ export interface RequestColumns {
   readonly preemptions: Uint16Array;
   /** An Outcome each. */
   readonly outcome: Uint8Array;
+  /** Images, audio and video in the prompt; only of a workload that has some. */
+  readonly items?: Int32Array;
+  /** Only of such a workload on a fleet whose pods may encode for one another. */
+  readonly encode?: EncodeColumns;
   /** Only of a fleet whose pods may prefill for one another. */
   readonly disaggregation?: DisaggregationColumns;
   /** Only of a fleet with tiers below HBM. */
@@ -62,6 +66,20 @@ export interface AdapterLoads {
   readonly fromHost: number;
   readonly fromStorage: number;
   readonly waitUs: number;
+}
+
+/** Of requests whose images, audio and video were encoded on other replicas; NaN, -1 and 0 for the others. */
+export interface EncodeColumns {
+  /** Replica that the router had the first item encoded on, -1 for none. */
+  readonly encodeReplica: Int32Array;
+  /** Start of the first step that encoded one. */
+  readonly encodeScheduledUs: Float64Array;
+  /** When the last one was encoded. */
+  readonly encodeFinishUs: Float64Array;
+  /** When the embeddings were asked for by who computes the prompt, and when the last had come. */
+  readonly embeddingsStartUs: Float64Array;
+  readonly embeddingsEndUs: Float64Array;
+  readonly embeddingsBytes: Float64Array;
 }
 
 /** Of requests that were prefilled on one replica and decoded on another; NaN, -1 and 0 for the others. */
@@ -94,6 +112,8 @@ export interface ReplicaSummary {
   readonly prefilledForOthers?: number;
   /** Only of a replica that serves LoRA adapters. */
   readonly adapterLoads?: AdapterLoads;
+  /** Images, audio and video that it encoded for other replicas; only of a fleet whose pods may do that. */
+  readonly encodedForOthers?: number;
   readonly prefillTokens: number;
   readonly decodeTokens: number;
   readonly promptTokens: number;

@@ -19,10 +19,13 @@ import { KvTiers } from "../tiers/kv-tiers.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Disaggregation, emptyDisaggregationColumns, type LegHost } from "./disaggregation.ts";
 import type { DisaggregationInput } from "./disaggregation-input.ts";
+import { type EncodeHost, EncodeStage, emptyEncodeColumns } from "./encode-stage.ts";
 import { Gateway } from "./gateway.ts";
 import type { PoolInput, SimulationControl, SimulationInput } from "./input.ts";
+import { ItemRows, promptsWithItems } from "./item-rows.ts";
 import { KvEventFeed } from "./kv-event-feed.ts";
 import { checkLaws } from "./laws.ts";
+import { bothLegs, type Legs } from "./legs.ts";
 import { LoraFleet } from "./lora-fleet.ts";
 import { Patience } from "./patience.ts";
 import { Outcome, type ReplicaSummary, type RequestColumns, type SimulationResult } from "./result.ts";
@@ -75,6 +78,9 @@ class Simulation implements EngineListener {
   /** Where KV blocks may go somewhere. */
   readonly #links: SharedLinks | undefined;
   readonly #disaggregation: Disaggregation | undefined;
+  /** Where prompts have images, audio or video. */
+  readonly #items: ItemRows | undefined;
+  readonly #encode: EncodeStage | undefined;
   readonly #tiers: KvTiers | undefined;
   readonly #lora: LoraFleet | undefined;
   readonly #patience: Patience | undefined;
@@ -89,6 +95,8 @@ class Simulation implements EngineListener {
   readonly #cachedTokens: Float64Array;
   /** By replica: prompts computed for others. */
   #prefilled: Float64Array | undefined;
+  /** By replica: items encoded for others. */
+  #encoded: Float64Array | undefined;
   #ended = 0;
   #nowUs = FLOAT_ZERO;
 
@@ -110,13 +118,23 @@ class Simulation implements EngineListener {
       this.#patience = new Patience(input.patience, input.seed);
       this.#slotOf = new Int32Array(input.workload.count).fill(-1);
     }
-    const streams = new PromptStreams(input.workload);
+    const { items } = input.workload;
+    if (items !== undefined) {
+      this.#items = new ItemRows(items, this.#requests);
+      this.#columns.items = Int32Array.from(
+        this.#columns.outcome,
+        (_, row) => items.offsets[row + 1]! - items.offsets[row]!,
+      );
+    }
+    const streams = new PromptStreams(promptsWithItems(input.workload));
     const tiered = input.pools.some(({ kvTiers }) => kvTiers !== undefined);
     if (tiered || input.disaggregation !== undefined) {
       const links = new SharedLinks(input.network?.links ?? []);
       this.#links = links;
       if (input.disaggregation !== undefined)
         this.#disaggregation = this.#newDisaggregation(input.disaggregation, links);
+      if (input.disaggregation !== undefined && this.#items !== undefined)
+        this.#encode = this.#newEncodeStage(input.disaggregation, this.#items, links);
       if (tiered) this.#tiers = this.#newTiers(streams, links);
     }
     if (input.pools.some(({ lora }) => lora !== undefined)) this.#lora = this.#newLora(input);
@@ -151,8 +169,11 @@ class Simulation implements EngineListener {
       itl: this.#itl,
       connector: this.#connectorOf(number),
       lora: this.#lora?.parts(number, pool) ?? null,
+      encoder: pool.encoder,
+      items: this.#items ?? null,
       aborted: (slot) => {
         this.#lora?.left(number, slot);
+        if (this.#encode?.forgets(slot) === true) return;
         this.#tiers?.left(slot);
         if (this.#disaggregation?.forgetsPrefill(slot) !== true) this.#requests.release(slot);
       },
@@ -165,7 +186,7 @@ class Simulation implements EngineListener {
       labels: pool.replicaLabels?.[index] ?? pool.labels,
     });
     const capacityTokens = (pool.numGpuBlocks - 1) * pool.profile.blockSizeTokens;
-    const maxTokens = Math.min(pool.profile.maxModelLenTokens, capacityTokens);
+    const maxTokens = pool.encoderOnly === true ? 0 : Math.min(pool.profile.maxModelLenTokens, capacityTokens);
     const { requestOverheadUs } = pool.profile;
     const maxPromptTokens = Math.min(maxTokens - 1, wholePromptTokens(pool.profile));
     this.#members.push({ engine, pool, endpoint, log, maxTokens, maxPromptTokens, requestOverheadUs });
@@ -173,9 +194,10 @@ class Simulation implements EngineListener {
   }
 
   #listenerOf(replica: number): EngineListener {
-    const listener = this.#disaggregation?.listener(replica) ?? this;
-    const heard = this.#tiers?.listener(replica, listener) ?? listener;
-    return this.#lora?.listener(replica, heard) ?? heard;
+    const remote = this.#disaggregation?.listener(replica) ?? this;
+    const tiered = this.#tiers?.listener(replica, remote) ?? remote;
+    const listener = this.#encode?.listener(replica, tiered) ?? tiered;
+    return this.#lora?.listener(replica, listener) ?? listener;
   }
 
   #newLora({ workload, pools }: SimulationInput): LoraFleet {
@@ -231,7 +253,7 @@ class Simulation implements EngineListener {
     const series = this.#series;
     const scraper = this.#scraper;
     const arrivals = this.#arrivals;
-    const legs = this.#disaggregation;
+    const legs: Legs | undefined = this.#encode ? bothLegs(this.#disaggregation!, this.#encode) : this.#disaggregation;
     const links = this.#links;
     const patience = this.#patience;
     const writesBack = this.#tiers?.writesBack === true;
@@ -328,15 +350,51 @@ class Simulation implements EngineListener {
     const columns = this.#columns;
     columns.replica[row] = index;
     if (promptTokens > maxPromptTokens) {
-      columns.outcome[row] = Outcome.refusedTooLong;
-      if (this.#tellEnded) this.#router.responseEnded(ticket, this.#nowUs);
-      this.#leave(row);
+      this.#refuse(row, ticket);
       return;
     }
     columns.outputTokens[row] = Math.min(workload.outputTokens[row]!, maxTokens - promptTokens);
-    const prefill = decision.legs === undefined ? undefined : decision.legs.prefill;
-    if (prefill === undefined || prefill.slot === index) this.#enqueue(row, index, ticket);
-    else this.#disaggregate(row, prefill.slot, ticket);
+    const { legs } = decision;
+    const prefill = legs?.prefill === undefined || legs.prefill.slot === index ? -1 : legs.prefill.slot;
+    if (legs?.encode !== undefined && this.#request.hasMultimodal) this.#encodeFirst(row, legs.encode, prefill, ticket);
+    else this.#serve(row, ticket, prefill);
+  }
+
+  /** @param prefillReplica where its prompt is computed, -1 for where it is decoded */
+  #serve(row: number, ticket: number, prefillReplica: number): void {
+    if (prefillReplica < 0) this.#enqueue(row, this.#columns.replica[row]!, ticket);
+    else this.#disaggregate(row, prefillReplica, ticket);
+  }
+
+  #encodeFirst(row: number, replicas: readonly HostEndpoint[], prefillReplica: number, ticket: number): void {
+    if (this.#encode === undefined) {
+      throw new InvariantError("items are to be encoded elsewhere, and the simulation has no disaggregation");
+    }
+    const fits = replicas.every(({ slot }) => this.#encodeFits(row, this.#members[slot]!));
+    if (fits) this.#encode.dispatch(row, replicas, prefillReplica, this.#columns.replica[row]!, ticket);
+    else this.#refuse(row, ticket);
+  }
+
+  /** Whether the replica has room for each of the row's items, and for the token that it samples after it. */
+  #encodeFits(row: number, { engine, pool }: Member): boolean {
+    const { offsets, tokens } = this.#input.workload.items!;
+    const most = Math.min(engine.totalBlocks * engine.blockSizeTokens - 1, wholePromptTokens(pool.profile));
+    return tokens.subarray(offsets[row], offsets[row + 1]).every((length) => length <= most);
+  }
+
+  #newEncodeStage(given: DisaggregationInput, items: ItemRows, links: SharedLinks): EncodeStage {
+    const columns = emptyEncodeColumns(this.#input.workload.count);
+    this.#columns.encode = columns;
+    const encoded = new Float64Array(this.#input.pools.reduce((sum, pool) => sum + pool.replicas, 0));
+    this.#encoded = encoded;
+    const legHost = this.#legHost();
+    const host: EncodeHost = Object.assign(legHost, {
+      itemEncoded: (replica: number) => {
+        encoded[replica]!++;
+      },
+      encoded: (row: number, ticket: number, prefillReplica: number) => this.#serve(row, ticket, prefillReplica),
+    });
+    return new EncodeStage(given, host, items, columns, this.#input, links);
   }
 
   /** A request that one pod serves, or the part of it that its decode pod does. */
@@ -366,7 +424,7 @@ class Simulation implements EngineListener {
     this.#nowUs = nowUs;
     this.#columns.outcome[row] = patience.reasonOf(row);
     const slot = this.#slotOf[row]!;
-    const cancelled = this.#disaggregation?.cancel(row);
+    const cancelled = this.#encode?.cancel(row) ?? this.#disaggregation?.cancel(row);
     if (this.#tellEnded) this.#router.responseEnded(cancelled ?? this.#requests.ticket[slot]!, nowUs);
     if (slot >= 0) {
       const index = this.#columns.replica[row]!;
@@ -386,6 +444,11 @@ class Simulation implements EngineListener {
       this.#disaggregation.dispatch(row, prefillReplica, ticket);
       return;
     }
+    this.#refuse(row, ticket);
+  }
+
+  /** Its prompt, or an item of it, is longer than a pod takes. */
+  #refuse(row: number, ticket: number): void {
     this.#columns.outcome[row] = Outcome.refusedTooLong;
     this.#columns.outputTokens[row] = 0;
     if (this.#tellEnded) this.#router.responseEnded(ticket, this.#nowUs);
@@ -497,6 +560,7 @@ class Simulation implements EngineListener {
       completed: this.#completed[index]!,
       ...(this.#prefilled === undefined ? {} : { prefilledForOthers: this.#prefilled[index]! }),
       ...(loads === undefined ? {} : { adapterLoads: loads }),
+      ...(this.#encoded === undefined ? {} : { encodedForOthers: this.#encoded[index]! }),
       prefillTokens: counters.prefillTokens,
       decodeTokens: counters.decodeTokens,
       promptTokens: this.#promptTokens[index]!,

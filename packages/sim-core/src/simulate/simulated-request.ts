@@ -54,6 +54,11 @@ export class SimulatedRequest implements InferenceRequest {
     return classes === undefined || classOf === undefined ? 0 : classes[classOf[this.#row]!]!.priority;
   }
 
+  get hasMultimodal(): boolean {
+    const { items } = this.#workload;
+    return items !== undefined && items.offsets[this.#row + 1]! > items.offsets[this.#row]!;
+  }
+
   header(): undefined {
     return undefined;
   }

@@ -159,6 +159,16 @@ const adaptersSchema = z
     path: ["weights"],
   });
 
+/** Images, audio or video in prompts. */
+const multimodalSchema = z.strictObject({
+  fraction: z.number().min(0).max(1).default(1).describe("Share of the requests that have items"),
+  items: lengthDistributionSchema.default(1).describe("Items of such a request"),
+  tokensPerItem: lengthDistributionSchema.describe(
+    "Placeholder tokens of an item, one for each embedding: of an image, its pixels / (patch size x merge size)^2, rounded up",
+  ),
+});
+export type Multimodal = z.output<typeof multimodalSchema>;
+
 /** A tenant or application: its share, what it was promised, and lengths of its own where they differ. */
 const workloadClassSchema = z.strictObject({
   name: z.string().min(1),
@@ -168,6 +178,7 @@ const workloadClassSchema = z.strictObject({
   tpotSlo: durationUsSchema.optional(),
   promptTokens: lengthDistributionSchema.optional(),
   outputTokens: lengthDistributionSchema.optional(),
+  multimodal: multimodalSchema.optional(),
 });
 
 /** The `synthetic:` block of a scenario. */
@@ -187,6 +198,9 @@ export const syntheticSchema = z
       .optional()
       .describe("[prompt, output] pairs drawn together, equally likely; instead of promptTokens and outputTokens"),
     sharedPrefixes: sharedPrefixesSchema.optional(),
+    multimodal: multimodalSchema
+      .optional()
+      .describe("Images, audio or video, which come before promptTokens and add to them"),
     sessions: sessionsSchema.optional(),
     classes: z.array(workloadClassSchema).min(1).max(256).optional(),
     adapters: adaptersSchema.optional().describe("LoRA adapters that requests, or sessions, ask for"),
@@ -195,6 +209,10 @@ export const syntheticSchema = z
     const limits = [spec.count, spec.duration, spec.sessions?.count].filter((limit) => limit !== undefined);
     if (limits.length !== 1) {
       context.addIssue({ code: "custom", message: "expected exactly one of count, duration, sessions.count" });
+    }
+    if (spec.sessions !== undefined && (spec.multimodal ?? spec.classes?.find(({ multimodal }) => multimodal))) {
+      const path = [spec.multimodal === undefined ? "classes" : "multimodal"];
+      context.addIssue({ code: "custom", path, message: "expected multimodal or sessions, not both" });
     }
     for (const key of ["promptTokens", "outputTokens"] as const) {
       const own = spec.classes?.every((entry) => entry[key] !== undefined) ?? false;

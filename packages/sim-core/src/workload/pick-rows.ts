@@ -1,3 +1,4 @@
+import { pickItems } from "./multimodal-items.ts";
 import type { PromptSegments, Workload } from "./workload.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { PromptSegments, Workload } from "./workload.ts";
  * @param arrivalUs of the picked rows, in the new order
  */
 export function pickRows(workload: Workload, rows: Int32Array, arrivalUs: Float64Array): Workload {
-  const { segments, releasedBy, classOf, adapterOf } = workload;
+  const { segments, items, releasedBy, classOf, adapterOf } = workload;
   const newRow = new Int32Array(workload.count).fill(-1);
   if (releasedBy !== undefined) for (let i = 0; i < rows.length; i++) newRow[rows[i]!] = i;
   return {
@@ -17,6 +18,7 @@ export function pickRows(workload: Workload, rows: Int32Array, arrivalUs: Float6
     promptTokens: rows.map((row) => workload.promptTokens[row]!),
     outputTokens: rows.map((row) => workload.outputTokens[row]!),
     ...(segments === undefined ? {} : { segments: pickSegments(segments, rows) }),
+    ...(items === undefined ? {} : { items: pickItems(items, rows) }),
     ...(releasedBy === undefined
       ? {}
       : { releasedBy: rows.map((row) => (releasedBy[row]! < 0 ? -1 : newRow[releasedBy[row]!]!)) }),

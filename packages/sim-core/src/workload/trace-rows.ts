@@ -1,5 +1,6 @@
 import { ChainIndex } from "./chain-index.ts";
 import { GrowingFloat64, GrowingInt32 } from "./growing-column.ts";
+import type { MultimodalItems } from "./multimodal-items.ts";
 import type { PromptSegments } from "./workload.ts";
 
 /** A column of the file and what it is used for. */
@@ -25,6 +26,7 @@ export interface TraceTable {
   readonly hashIds?: Float64Array;
   /** Tokens of a full block. */
   readonly blockSizeTokens?: number;
+  readonly items?: MultimodalItems;
   readonly releasedBy?: Int32Array;
   readonly classOf?: Uint8Array;
   readonly classNames?: readonly string[];
@@ -54,6 +56,9 @@ export class TraceRows {
   readonly #ids = new GrowingInt32();
   readonly #endTokens = new GrowingInt32();
   readonly #outputIds = new GrowingInt32();
+  readonly #itemOffsets = new GrowingInt32();
+  readonly #itemStarts = new GrowingInt32();
+  readonly #itemTokens = new GrowingInt32();
   readonly #chains = new ChainIndex();
   readonly #skipped = new Map<string, number>();
   readonly #notes = new Set<string>();
@@ -78,6 +83,7 @@ export class TraceRows {
     this.#classOf.push(0);
     this.#adapterOf.push(-1);
     this.#offsets.push(this.#ids.length);
+    this.#itemOffsets.push(this.#itemTokens.length);
     this.#outputIds.push(-1);
     return row;
   }
@@ -126,6 +132,12 @@ export class TraceRows {
     }
   }
 
+  /** Adds an item to the last row, after those that it has. */
+  addItem(startTokens: number, tokens: number): void {
+    this.#itemStarts.push(startTokens);
+    this.#itemTokens.push(tokens);
+  }
+
   /** Names the segment that the last row's generated tokens continue, as `nameSegments` does. */
   nameOutput(id: number, scope = 0): void {
     this.#hasOutputIds = true;
@@ -168,6 +180,7 @@ export class TraceRows {
       promptTokens: this.#promptTokens.toArray(),
       outputTokens: this.#outputTokens.toArray(),
       ...(this.#hasHashIds || this.#hasOutputIds ? this.#segmentColumns() : {}),
+      ...(this.#itemTokens.length > 0 ? { items: this.#itemColumns() } : {}),
       ...(this.#hasReleases ? { releasedBy: this.#releasedBy.toArray() } : {}),
       ...(this.#classNames.size > 1
         ? { classOf: Uint8Array.from(this.#classOf.toArray()), classNames: [...this.#classNames.keys()] }
@@ -184,6 +197,15 @@ export class TraceRows {
   #nameTail(promptTokens: number): void {
     this.#ids.push(this.#chains.fresh());
     this.#endTokens.push(promptTokens);
+  }
+
+  #itemColumns(): MultimodalItems {
+    this.#itemOffsets.push(this.#itemTokens.length);
+    return {
+      offsets: this.#itemOffsets.toArray(),
+      startTokens: this.#itemStarts.toArray(),
+      tokens: this.#itemTokens.toArray(),
+    };
   }
 
   #segmentColumns(): { segments: PromptSegments; hashIds: Float64Array; blockSizeTokens?: number } {

@@ -1,6 +1,7 @@
 import { TraceError } from "../errors.ts";
 import { log1p } from "../kernel/math.ts";
 import { counterUniform, hashSeed, streamId } from "../kernel/random.ts";
+import { pickItems } from "./multimodal-items.ts";
 import { pickSegments } from "./pick-rows.ts";
 import type { TraceTable } from "./trace-rows.ts";
 import type { Workload } from "./workload.ts";
@@ -34,7 +35,7 @@ export function workloadFromTrace(table: TraceTable, options: TraceWorkloadOptio
   const order = servingOrder(table, arrivalUs, skipped);
   if (order.rows.length === 0)
     throw new TraceError(`${table.file}: found no request that can be served; allowed: 1 or more`);
-  const { segments, classOf, classNames, adapterOf, adapters } = table;
+  const { segments, items, classOf, classNames, adapterOf, adapters } = table;
   const workload: Workload = {
     name: options.name ?? table.file,
     count: order.rows.length,
@@ -42,6 +43,7 @@ export function workloadFromTrace(table: TraceTable, options: TraceWorkloadOptio
     promptTokens: order.rows.map((row) => table.promptTokens[row]!),
     outputTokens: order.rows.map((row) => table.outputTokens[row]!),
     ...(segments === undefined ? {} : { segments: pickSegments(segments, order.rows) }),
+    ...(items === undefined ? {} : { items: pickItems(items, order.rows) }),
     ...(order.releasedBy.some((parent) => parent >= 0) ? { releasedBy: order.releasedBy } : {}),
     ...(classOf === undefined || classNames === undefined
       ? {}

@@ -1,4 +1,5 @@
 import { didYouMean, TraceError } from "../errors.ts";
+import type { MultimodalItems } from "./multimodal-items.ts";
 import type { Workload } from "./workload.ts";
 
 /** A format that a workload can be written in. */
@@ -132,7 +133,7 @@ function refuseSessions(workload: Workload, format: string): void {
 }
 
 function windtunnelWriter(workload: Workload, options: TraceWriterOptions): TraceWriter {
-  const { segments, releasedBy, classOf, classes, adapterOf, adapters } = workload;
+  const { segments, items, releasedBy, classOf, classes, adapterOf, adapters } = workload;
   const idOf = (id: number): number => {
     const hashId = options.hashIds?.[id] ?? id;
     return hashId < 0 ? id : hashId;
@@ -152,6 +153,7 @@ function windtunnelWriter(workload: Workload, options: TraceWriterOptions): Trac
         promptTokens: workload.promptTokens[row],
         outputTokens: workload.outputTokens[row],
         ...(segments === undefined ? {} : { segments: segmentPairs(workload, row, written) }),
+        ...(items === undefined ? {} : itemPairs(items, row)),
         ...(outputId < 0 ? {} : { outputSegment: written(outputId) }),
         ...(classOf === undefined ? {} : { class: classes?.[classOf[row]!]?.name ?? "" }),
         ...(adapter === undefined ? {} : { adapter }),
@@ -167,6 +169,12 @@ function segmentPairs(workload: Workload, row: number, idOf: (id: number) => num
     pairs.push([idOf(ids[entry]!), endTokens[entry]!]);
   }
   return pairs;
+}
+
+function itemPairs({ offsets, startTokens, tokens }: MultimodalItems, row: number): { items?: [number, number][] } {
+  const pairs: [number, number][] = [];
+  for (let item = offsets[row]!; item < offsets[row + 1]!; item++) pairs.push([startTokens[item]!, tokens[item]!]);
+  return pairs.length === 0 ? {} : { items: pairs };
 }
 
 /** True when the file's ids can stand for the segments: each names one, and none is missing. */

@@ -1,5 +1,6 @@
 import { InvariantError, TraceError } from "../errors.ts";
 import { counterUniform, hashSeed, streamId } from "../kernel/random.ts";
+import type { MultimodalItems } from "./multimodal-items.ts";
 import { pickRows } from "./pick-rows.ts";
 import type { PromptSegments, Workload } from "./workload.ts";
 
@@ -106,8 +107,34 @@ function jitterArrivals(workload: Workload, widthUs: number, seed: number | stri
 /** Every end scales by itself, so equal ends stay equal; a segment that shrinks to nothing is dropped. */
 function scalePrompts(workload: Workload, scale: number): Workload {
   const promptTokens = workload.promptTokens.map((tokens) => scaledTokens(tokens, scale));
-  const { segments } = workload;
-  return { ...workload, promptTokens, ...(segments === undefined ? {} : { segments: scaleSegments(segments, scale) }) };
+  const { segments, items } = workload;
+  return {
+    ...workload,
+    promptTokens,
+    ...(segments === undefined ? {} : { segments: scaleSegments(segments, scale) }),
+    ...(items === undefined ? {} : { items: scaleItems(items, promptTokens, scale) }),
+  };
+}
+
+/** Both ends of an item scale; what shrinks to nothing is dropped, and the last token stays text. */
+function scaleItems(items: MultimodalItems, promptTokens: Int32Array, scale: number): MultimodalItems {
+  const offsets = new Int32Array(promptTokens.length + 1);
+  const startTokens: number[] = [];
+  const tokens: number[] = [];
+  for (let row = 0; row < promptTokens.length; row++) {
+    for (let item = items.offsets[row]!; item < items.offsets[row + 1]!; item++) {
+      const start = Math.round(items.startTokens[item]! * scale);
+      const end = Math.min(
+        promptTokens[row]! - 1,
+        Math.round((items.startTokens[item]! + items.tokens[item]!) * scale),
+      );
+      if (end <= start) continue;
+      startTokens.push(start);
+      tokens.push(end - start);
+    }
+    offsets[row + 1] = tokens.length;
+  }
+  return { offsets, startTokens: Int32Array.from(startTokens), tokens: Int32Array.from(tokens) };
 }
 
 function scaleSegments(segments: PromptSegments, scale: number): PromptSegments {

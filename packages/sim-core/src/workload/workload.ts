@@ -1,3 +1,5 @@
+import type { MultimodalItems } from "./multimodal-items.ts";
+
 /**
  * Requests as columns, a row per request. What the router may see of a row is `InferenceRequest`; `outputTokens` is
  * the oracle's.
@@ -15,6 +17,8 @@ export interface Workload {
   readonly outputTokens: Int32Array;
   /** What prompts share; absent when no two prompts share anything. */
   readonly segments?: PromptSegments;
+  /** What prompts hold beside text; absent when none holds anything. */
+  readonly items?: MultimodalItems;
   /** Row whose end releases this row (the previous turn of a session), or -1. */
   readonly releasedBy?: Int32Array;
   /** Load stages, in order and covering all rows; absent = one open-loop stage. */

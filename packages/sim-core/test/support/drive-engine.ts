@@ -1,3 +1,4 @@
+import type { EncoderTimeModel } from "../../src/engine/encoder-time-model.ts";
 import type { Engine, EngineGauges, EngineListener } from "../../src/engine/engine-listener.ts";
 import { ItlRecorder } from "../../src/engine/itl-histogram.ts";
 import type { KvConnector } from "../../src/engine/kv-connector.ts";
@@ -6,11 +7,13 @@ import type { LoraProfile } from "../../src/engine/lora-profile.ts";
 import type { LoraParts } from "../../src/engine/lora-slots.ts";
 import { PlainReplica } from "../../src/engine/plain-replica.ts";
 import type { EngineProfile } from "../../src/engine/profile.ts";
+import type { PromptItems } from "../../src/engine/prompt-items.ts";
 import { PromptStreams } from "../../src/engine/prompt-streams.ts";
 import { Replica } from "../../src/engine/replica.ts";
 import { RequestsInFlight } from "../../src/engine/requests-in-flight.ts";
 import type { StepTimeModel } from "../../src/engine/step-time-model.ts";
 import { eventKey, keyTimeUs, Phase } from "../../src/kernel/phases.ts";
+import type { MultimodalItems } from "../../src/workload/multimodal-items.ts";
 import type { Workload } from "../../src/workload/workload.ts";
 
 export const profile = (given: Partial<EngineProfile> = {}): EngineProfile => ({
@@ -50,6 +53,8 @@ export interface Drive {
   readonly elsewhere?: Elsewhere;
   /** For the workload's adapters. */
   readonly lora?: LoraProfile;
+  /** What encodes the workload's items; absent: nothing. */
+  readonly encoder?: EncoderTimeModel;
   /** By row: when after its arrival its client is gone, Infinity for never. */
   readonly cancelAfterUs?: readonly number[];
 }
@@ -94,6 +99,8 @@ export function driveEngine(drive: Drive) {
     itl,
     connector: connector ?? null,
     lora: drive.lora === undefined ? null : loraParts(drive.lora, workload, timeline, row, () => nowUs),
+    encoder: drive.encoder,
+    items: workload.items === undefined ? null : promptItems(workload.items, row),
     aborted: (slot: number) => {
       timeline.push(["aborted", row(slot), nowUs]);
       slotOf.delete(row(slot));
@@ -194,6 +201,18 @@ function loraParts(
         skipped.add(row(slot));
       },
     },
+  };
+}
+
+/** The items of a workload's rows, all of them encoded by the engine. */
+function promptItems(items: MultimodalItems, row: (slot: number) => number): PromptItems {
+  return {
+    largestTokens: Math.max(0, ...items.tokens),
+    encodesForOther: () => false,
+    firstOf: (slot) => items.offsets[row(slot)]!,
+    endOf: (slot) => items.offsets[row(slot) + 1]!,
+    startTokens: (_slot, item) => items.startTokens[item]!,
+    tokens: (item) => items.tokens[item]!,
   };
 }
 

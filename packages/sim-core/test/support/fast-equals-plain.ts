@@ -4,6 +4,7 @@ import type { Workload } from "../../src/workload/workload.ts";
 import { bentStepTime } from "./bent-step-time.ts";
 import { driveEngine, type Elsewhere, profile } from "./drive-engine.ts";
 import { randomAdapters, withAdapters } from "./random-adapters.ts";
+import { withRandomItems } from "./random-items.ts";
 import { randomWorkload } from "./random-workload.ts";
 
 /** Of each row: what share of it lies elsewhere, and how long loads and reads take. */
@@ -32,7 +33,11 @@ function asElsewhere(rows: RowElsewhere, workload: Workload, blockSizeTokens: nu
 }
 
 const scenario = fc.record({
-  workload: randomWorkload(40, 120),
+  workload: fc.oneof(randomWorkload(40, 120), withRandomItems(randomWorkload(40, 120))),
+  encoder: fc.record({
+    itemUs: fc.integer({ min: 0, max: 900 }),
+    squareUs: fc.double({ min: 0, max: 1, noNaN: true }),
+  }),
   blocks: fc.integer({ min: 50, max: 160 }),
   blockSizeTokens: fc.constantFrom(1, 4, 16),
   maxNumSeqs: fc.constantFrom(1, 2, 8, 40),
@@ -91,6 +96,10 @@ export const fastEqualsPlain = fc.property(scenario, (given) => {
     numGpuBlocks: Math.ceil(most / given.blockSizeTokens) + 1 + Math.floor(given.blocks / given.blockSizeTokens),
     looks: Array.from({ length: 60 }, (_, at) => at * given.lookEveryUs),
     priorities: given.priorities,
+    encoder: {
+      encodeUs: (items: number, tokens: number, squared: number) =>
+        items * given.encoder.itemUs + tokens + squared * given.encoder.squareUs,
+    },
     ...(given.cancelAfterUs ? { cancelAfterUs: given.cancelAfterUs } : {}),
     ...(lora ? { lora: lora.profile } : {}),
     ...(given.elsewhere ? { elsewhere: asElsewhere(given.elsewhere, workload, given.blockSizeTokens) } : {}),

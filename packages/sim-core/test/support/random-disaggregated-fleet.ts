@@ -46,7 +46,8 @@ schedulingProfiles:
 
 const ROLES = ["prefill", "decode", "prefill-decode"] as const;
 
-function networkOf(pools: SimulationInput["pools"]): FleetNetwork {
+/** Links between the pods of these pools, one device each. */
+export function networkOf(pools: SimulationInput["pools"]): FleetNetwork {
   const unplaced = pools.map(({ name, replicas }) => ({
     ...{ name, replicas, devicesPerReplica: 1 },
     accelerator: acceleratorNamed("h100-sxm"),

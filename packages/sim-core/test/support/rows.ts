@@ -1,4 +1,5 @@
 import type { DecodeCurve, StepTimeModel } from "../../src/engine/step-time-model.ts";
+import type { MultimodalItems } from "../../src/workload/multimodal-items.ts";
 import type { Workload } from "../../src/workload/workload.ts";
 
 /** A request written by hand. */
@@ -10,6 +11,8 @@ export interface Row {
   /** Segment of what it generates. */
   readonly outputId?: number;
   readonly releasedBy?: number;
+  /** Images, audio or video in the prompt: [where it begins, tokens]. */
+  readonly items?: readonly (readonly [startTokens: number, tokens: number])[];
 }
 
 /** The workload of rows written by hand; without a chain in any row it has no segments. */
@@ -47,7 +50,19 @@ export function rows(given: readonly Row[], more: Partial<Workload> = {}): Workl
           },
         }
       : {}),
+    ...(given.some(({ items }) => items !== undefined) ? { items: itemsOf(given) } : {}),
     ...more,
+  };
+}
+
+function itemsOf(given: readonly Row[]): MultimodalItems {
+  const offsets = Int32Array.from([0, ...given.map(({ items = [] }) => items.length)]);
+  for (let at = 1; at < offsets.length; at++) offsets[at]! += offsets[at - 1]!;
+  const items = given.flatMap(({ items = [] }) => items);
+  return {
+    offsets,
+    startTokens: Int32Array.from(items, ([start]) => start),
+    tokens: Int32Array.from(items, ([, tokens]) => tokens),
   };
 }
 

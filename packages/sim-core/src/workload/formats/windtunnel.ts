@@ -7,12 +7,14 @@ const US_PER_SECOND = 1e6;
 /** A workload's own columns, the only format that keeps every one of them. */
 export const windtunnel: TraceFormat = {
   name: "windtunnel",
-  summary: "Windtunnel JSONL: seconds, lengths, prompt segments of any length, sessions, classes, adapters",
+  summary:
+    "Windtunnel JSONL: seconds, lengths, prompt segments of any length, multimodal items, sessions, classes, adapters",
   columns: {
     arrivalSeconds: "arrival (s)",
     promptTokens: "prompt tokens",
     outputTokens: "output tokens",
     segments: "prompt segments: [id, end in tokens], …",
+    items: "images, audio, video: [start, placeholder tokens], …",
     outputSegment: "segment that the generated tokens continue",
     releasedBy: "record (from 0) whose end releases this one",
     thinkSeconds: "delay after that end (s)",
@@ -36,6 +38,7 @@ export const windtunnel: TraceFormat = {
       const scope = record.has("adapter") ? 1 + rows.setAdapter(record.text("adapter")) : 0;
       if (record.has("segments")) nameSegments(rows, record, promptTokens, scope);
       if (record.has("outputSegment")) rows.nameOutput(record.tokens("outputSegment"), scope);
+      if (record.has("items")) addItems(rows, record, promptTokens);
       if (record.has("class")) rows.setClass(record.text("class"));
     },
   }),
@@ -58,4 +61,19 @@ function nameSegments(rows: TraceRows, record: JsonRecord, promptTokens: number,
   }
   if (last !== promptTokens) throw record.bad("segments", allowed);
   rows.nameSegments(ids, ends, scope);
+}
+
+function addItems(rows: TraceRows, record: JsonRecord, promptTokens: number): void {
+  const allowed = `pairs [start, tokens] that follow one another and end before the last prompt token (${promptTokens - 1})`;
+  const items = record.value("items");
+  if (!Array.isArray(items)) throw record.bad("items", allowed);
+  let last = 0;
+  for (const item of items as unknown[]) {
+    const [start, tokens] = Array.isArray(item) ? (item as unknown[]) : [];
+    if (typeof start !== "number" || !Number.isInteger(start) || start < last) throw record.bad("items", allowed);
+    if (typeof tokens !== "number" || !Number.isInteger(tokens) || tokens < 1) throw record.bad("items", allowed);
+    last = start + tokens;
+    if (last >= promptTokens) throw record.bad("items", allowed);
+    rows.addItem(start, tokens);
+  }
 }

@@ -1,3 +1,4 @@
+import { pickItems } from "../multimodal-items.ts";
 import type { PromptSegments, Workload } from "../workload.ts";
 
 const DIGITS = 2 ** 12;
@@ -39,13 +40,14 @@ function digitStarts(digits: Uint16Array, starts: Int32Array): void {
 
 /** The workload with its rows in this order; only for rows that nothing else refers to (no `releasedBy`, no stages). */
 export function reorderRows(workload: Workload, order: Int32Array): Workload {
-  const { segments, classOf, adapterOf } = workload;
+  const { segments, items, classOf, adapterOf } = workload;
   return {
     ...workload,
     arrivalUs: gather(workload.arrivalUs, order, new Float64Array(order.length)),
     promptTokens: gather(workload.promptTokens, order, new Int32Array(order.length)),
     outputTokens: gather(workload.outputTokens, order, new Int32Array(order.length)),
     ...(segments === undefined ? {} : { segments: reorderSegments(segments, order) }),
+    ...(items === undefined ? {} : { items: pickItems(items, order) }),
     ...(classOf === undefined ? {} : { classOf: gather(classOf, order, new Uint8Array(order.length)) }),
     ...(adapterOf === undefined ? {} : { adapterOf: gather(adapterOf, order, new Int32Array(order.length)) }),
   };

@@ -2,6 +2,7 @@ import { counterUniform, hashSeed } from "../../kernel/random.ts";
 import type { SyntheticSpec } from "../generator-schema.ts";
 import type { PromptSegments, Workload } from "../workload.ts";
 import { arrivalTimesUs } from "./arrivals.ts";
+import { insertItems } from "./multimodal.ts";
 import { type PrefixGroups, prefixGroups } from "./prefix-groups.ts";
 import { withAdapters } from "./request-adapters.ts";
 import { type RequestClasses, requestClasses } from "./request-classes.ts";
@@ -26,6 +27,8 @@ function generateRequests(spec: SyntheticSpec, seed: number): Workload {
   const classOf = new Uint8Array(classes.classes === undefined ? 0 : count);
   if (classOf.length > 0) for (let row = 0; row < count; row++) classOf[row] = classes.classAt(row);
   const promptTokens = lengthColumn(classes, "prompt", classOf, count, seed);
+  const prefixTokens = groups === undefined ? () => 0 : (row: number) => groups.tokens[groups.groupAt(row)]!;
+  const items = insertItems(spec, promptTokens, classOf, prefixTokens, seed);
   const workload = {
     name: spec.name,
     count,
@@ -33,6 +36,7 @@ function generateRequests(spec: SyntheticSpec, seed: number): Workload {
     promptTokens,
     outputTokens: lengthColumn(classes, "output", classOf, count, seed),
     ...(groups === undefined ? {} : { segments: prependPrefixes(promptTokens, groups) }),
+    ...(items === undefined ? {} : { items }),
     ...(classes.classes === undefined ? {} : { classOf, classes: classes.classes }),
   };
   return withAdapters(workload, spec, seed);
