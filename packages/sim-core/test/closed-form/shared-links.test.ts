@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { acceleratorNamed } from "../../src/hardware/catalogue.ts";
-import { FleetNetwork } from "../../src/network/fleet-network.ts";
-import { Placement } from "../../src/network/placement.ts";
 import { simulate } from "../../src/simulate/simulate.ts";
+import { onOneNode } from "../support/one-node.ts";
 import { tier } from "../support/random-tiered-fleet.ts";
 import { type Row, rows } from "../support/rows.ts";
 import { twoPools } from "../support/two-pods.ts";
@@ -33,17 +31,6 @@ const LATENCY_US = 10;
 /** 32 tokens are a millisecond of the host link. */
 const TIER_BYTES_PER_TOKEN = 800_000;
 
-/** A replica of each pool on one node whose devices reach each other over their host links only. */
-function onOneNode(pools: readonly string[]): FleetNetwork {
-  const l40s = acceleratorNamed("l40s");
-  const accelerator = { ...l40s, deviceLink: { ...l40s.deviceLink, domainDevices: 1 } };
-  const node = { name: "node-0", accelerator, devices: 2, numaDomains: 1 };
-  const topology = { zones: [{ name: "zone-0", racks: [{ name: "rack-0", nodes: [node] }] }] };
-  const placement = new Placement(topology);
-  for (const name of pools) placement.place({ name, replicas: 1, devicesPerReplica: 1, accelerator }, {});
-  return new FleetNetwork(topology, placement.replicas);
-}
-
 /** At 51,000 us the prompts of `moved` leave for the decode pod, and `loaded` others come up from its DRAM. */
 function run(moved: number, loaded: number, kvBytesPerToken: number) {
   const short = (row: number) =>
@@ -61,7 +48,7 @@ function run(moved: number, loaded: number, kvBytesPerToken: number) {
   const [prefill, decode] = input.pools as [(typeof input.pools)[0], (typeof input.pools)[0]];
   const tiers = [tier({ storeOutputs: false })];
   const pools = [prefill, { ...decode, kvTiers: { kvBytesPerToken: TIER_BYTES_PER_TOKEN, tiers } }];
-  const { requests, links } = simulate({ ...input, pools, network: onOneNode(pools.map(({ name }) => name)) });
+  const { requests, links } = simulate({ ...input, pools, network: onOneNode(pools) });
   const endsUs = (of: Float64Array) => [...of].filter((us) => us > 50_000);
   return {
     transferEndsUs: endsUs(requests.disaggregation!.transferEndUs),

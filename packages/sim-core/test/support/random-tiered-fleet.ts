@@ -5,6 +5,7 @@ import { Placement } from "../../src/network/placement.ts";
 import { defaultTopology } from "../../src/network/topology.ts";
 import type { SimulationInput } from "../../src/simulate/input.ts";
 import type { KvTierInput } from "../../src/tiers/tier-input.ts";
+import { onOneNode } from "./one-node.ts";
 import { withPrivateRows } from "./private-rows.ts";
 import { randomDisaggregatedFleet } from "./random-disaggregated-fleet.ts";
 import { randomFleet } from "./random-fleet.ts";
@@ -61,13 +62,19 @@ export const randomChain = fc
 
 /** Small fleets with tiers of every kind that are short of room, with and without prefill on other pods. */
 export const randomTieredFleet: fc.Arbitrary<SimulationInput> = fc
-  .tuple(fc.oneof(randomFleet, randomDisaggregatedFleet), randomChain, fc.boolean(), fc.constantFrom(0, 0, 1, 2))
-  .map(([input, tiers, lastHasNone, privateRows]) => {
+  .tuple(
+    fc.oneof(randomFleet, randomDisaggregatedFleet),
+    randomChain,
+    fc.boolean(),
+    fc.constantFrom(0, 0, 1, 2),
+    fc.boolean(),
+  )
+  .map(([input, tiers, lastHasNone, privateRows, isOneNode]) => {
     const pools = input.pools
       .filter(({ replicas }) => replicas > 0)
       .map((pool, index) =>
         lastHasNone && index > 0 ? pool : { ...pool, kvTiers: { kvBytesPerToken: BYTES_PER_TOKEN, tiers } },
       );
     const workload = withPrivateRows(input.workload, privateRows);
-    return { ...input, workload, pools, network: networkOf(pools) };
+    return { ...input, workload, pools, network: isOneNode ? onOneNode(pools) : networkOf(pools) };
   });
