@@ -200,7 +200,7 @@ export const syntheticSchema = z
     sharedPrefixes: sharedPrefixesSchema.optional(),
     multimodal: multimodalSchema
       .optional()
-      .describe("Images, audio or video, which come before promptTokens and add to them"),
+      .describe("Images, audio or video of a request, or of a message; they come before promptTokens and add to them"),
     sessions: sessionsSchema.optional(),
     classes: z.array(workloadClassSchema).min(1).max(256).optional(),
     adapters: adaptersSchema.optional().describe("LoRA adapters that requests, or sessions, ask for"),
@@ -209,10 +209,6 @@ export const syntheticSchema = z
     const limits = [spec.count, spec.duration, spec.sessions?.count].filter((limit) => limit !== undefined);
     if (limits.length !== 1) {
       context.addIssue({ code: "custom", message: "expected exactly one of count, duration, sessions.count" });
-    }
-    if (spec.sessions !== undefined && (spec.multimodal ?? spec.classes?.find(({ multimodal }) => multimodal))) {
-      const path = [spec.multimodal === undefined ? "classes" : "multimodal"];
-      context.addIssue({ code: "custom", path, message: "expected multimodal or sessions, not both" });
     }
     for (const key of ["promptTokens", "outputTokens"] as const) {
       const own = spec.classes?.every((entry) => entry[key] !== undefined) ?? false;

@@ -60,6 +60,11 @@ const spec = fc.record(
     outputTokens: length,
     sharedPrefixes: fc.record({ groups: tokens(9), tokens: length, zipfExponent: fc.constantFrom(0, 1.1) }),
     sessions,
+    multimodal: fc.record({
+      fraction: fc.constantFrom(0, 0.4, 1),
+      items: tokens(4),
+      tokensPerItem: length,
+    }),
     classes: fc.constant([
       { name: "a", weight: 2 },
       { name: "b", priority: -1, outputTokens: 3 },
@@ -125,6 +130,17 @@ describe("every generated workload", () => {
       expect(promptTokens[row]).toBeGreaterThanOrEqual(1);
       expect(outputTokens[row]).toBeGreaterThanOrEqual(1);
       expect(Number.isSafeInteger(arrivalUs[row]) && arrivalUs[row]! >= 0).toBe(true);
+    });
+  });
+
+  test("has items that follow one another, and text after the last", () => {
+    forEveryRow(({ promptTokens, items }, row) => {
+      let end = 0;
+      for (let item = items?.offsets[row] ?? 0; item < (items?.offsets[row + 1] ?? 0); item++) {
+        expect(items!.startTokens[item]).toBeGreaterThanOrEqual(end);
+        end = items!.startTokens[item]! + items!.tokens[item]!;
+      }
+      expect(end).toBeLessThan(promptTokens[row]!);
     });
   });
 

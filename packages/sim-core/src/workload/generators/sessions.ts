@@ -4,10 +4,13 @@ import type { Sessions, SyntheticSpec, ThinkTime } from "../generator-schema.ts"
 import type { PromptSegments, Workload } from "../workload.ts";
 import { arrivalTimesUs, streamAt } from "./arrivals.ts";
 import { type LengthSampler, lengthSampler, lognormalQuantile, type Quantile } from "./distributions.ts";
+import { type ItemLengths, ItemWriter, itemLengths } from "./multimodal.ts";
 import { type PrefixGroups, prefixGroups } from "./prefix-groups.ts";
 import { withAdapters } from "./request-adapters.ts";
 import { type RequestClasses, requestClasses } from "./request-classes.ts";
 import { ascendingOrder, reorderRows } from "./row-order.ts";
+
+const NO_ITEMS: readonly number[] = [];
 
 /** What every session's turns are drawn from. */
 interface SessionModel {
@@ -18,6 +21,7 @@ interface SessionModel {
   readonly thinkUs: Quantile;
   readonly classes: RequestClasses;
   readonly groups: PrefixGroups | undefined;
+  readonly items: ItemLengths | undefined;
 }
 
 /** Rows being written, session after session. */
@@ -33,6 +37,7 @@ interface SessionRows {
   readonly sessionOf: Int32Array;
   readonly groupOf: Int32Array;
   readonly classOf: Uint8Array;
+  readonly items: ItemWriter;
 }
 
 /**
@@ -56,6 +61,7 @@ export function generateSessions(spec: SyntheticSpec, sessions: Sessions, seed: 
     thinkUs: thinkQuantile(sessions.thinkTime),
     classes: requestClasses(spec, rowLimit, seed),
     groups: prefixGroups(spec, sessionLimit, seed),
+    items: itemLengths(spec, rowLimit, seed),
   };
   const rows = emptyRows(rowLimit, sessionLimit);
   while (rows.rows < rowLimit && rows.sessions < sessionLimit) addSession(rows, model, rowLimit);
@@ -95,6 +101,7 @@ function emptyRows(rowLimit: number, sessionLimit: number): SessionRows {
     sessionOf: new Int32Array(rowLimit),
     groupOf: new Int32Array(rowLimit),
     classOf: new Uint8Array(rowLimit),
+    items: new ItemWriter(),
   };
 }
 
@@ -111,9 +118,12 @@ function addSession(out: SessionRows, model: SessionModel, rowLimit: number): vo
   for (let turn = 0; turn < turns && out.rows < rowLimit; turn++) {
     const message = turn > 0 && followUp !== undefined ? followUp : classes.prompt[kind]!;
     const uniform = counterUniform(seed, streamAt(classes.promptStream, turn), session);
-    const promptTokens = contextTokens + message.tokensAt(uniform);
+    const items = model.items?.(kind, session, turn) ?? NO_ITEMS;
+    const itemTokens = items.reduce((sum, tokens) => sum + tokens, 0);
+    const promptTokens = contextTokens + itemTokens + message.tokensAt(uniform);
     if (turn > 0 && promptTokens > maxPromptTokens) break;
     const row = out.rows++;
+    if (model.items !== undefined) addItems(out.items, turn, items, contextTokens);
     out.promptTokens[row] = promptTokens;
     out.outputTokens[row] = classes.output[kind]!.tokensAt(
       counterUniform(seed, streamAt(classes.outputStream, turn), session),
@@ -126,6 +136,13 @@ function addSession(out: SessionRows, model: SessionModel, rowLimit: number): vo
   }
   out.sessions += 1;
   out.firstRow[out.sessions] = out.rows;
+}
+
+/** The items of a turn's prompt: those of the session until then, and those of its message, which come first in it. */
+function addItems(out: ItemWriter, turn: number, items: readonly number[], messageFrom: number): void {
+  if (turn > 0) out.repeatLast();
+  items.reduce((start, tokens) => out.add(start, tokens), messageFrom);
+  out.endRow();
 }
 
 type Timing = Pick<Workload, "arrivalUs" | "releasedBy">;
@@ -164,6 +181,7 @@ function sessionColumns(name: string, rows: SessionRows, model: SessionModel, ti
     promptTokens: rows.promptTokens.subarray(0, rows.rows),
     outputTokens: rows.outputTokens.subarray(0, rows.rows),
     segments: sessionSegments(rows, model.groups),
+    ...(model.items === undefined ? {} : { items: rows.items.columns() }),
     ...(classes === undefined ? {} : { classOf: rows.classOf.subarray(0, rows.rows), classes }),
   };
 }

@@ -131,6 +131,23 @@ describe("a pod that encodes for itself", () => {
     expect(requests.firstTokenUs[0]! - text.firstTokenUs[0]!).toBe(200 + 90);
   });
 
+  it("does not where an item's tokens are in its KV cache; a pod that encodes for it cannot know", () => {
+    const turn = (atUs: number, more: number): Row => {
+      const prompt: Row["prompt"] = [
+        [0, 100],
+        [more, 20],
+      ];
+      return { ...at(atUs, prompt, 1, [[0, 64]]) };
+    };
+    const workload = rows([turn(0, 1), turn(10_000, 2)]);
+    const input = onePool(workload);
+    const { firstTokenUs, cachedTokens } = simulate({ ...input, pools: [{ ...input.pools[0]!, encoder }] }).requests;
+    // A step of 1000; the first also encodes one item of 64 tokens. Six blocks of 16 are shared.
+    expect([firstTokenUs[0], firstTokenUs[1], cachedTokens[1]]).toEqual([1_164, 11_000, 96]);
+    const { replicas, requests } = simulate(threePools(workload, {}, { prefills: false }));
+    expect([replicas[0]!.encodedForOthers, requests.cachedTokens[1]]).toEqual([2, 96]);
+  });
+
   it("computes a prompt up to the first item for which there is no room", () => {
     const workload = rows([
       at(0, 170, 1, [

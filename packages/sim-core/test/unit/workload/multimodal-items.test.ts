@@ -54,9 +54,24 @@ describe("generated items", () => {
     expect(has).toEqual([...workload.classOf!]);
   });
 
-  it("are not of sessions", () => {
-    const spec = { ...base, sessions: { turns: 2 }, multimodal: { tokensPerItem: 9 } };
-    expect(() => syntheticSchema.parse(spec)).toThrow("expected multimodal or sessions, not both");
+  it("of a session stay in its prompts", () => {
+    const sessions = { turns: 3, thinkTime: "1s" };
+    const shared = { groups: 1, tokens: 50 };
+    const workload = generate({ count: 4, sessions, sharedPrefixes: shared, multimodal: { tokensPerItem: 30 } });
+    // A prefix of 50; each message has an image of 30 and 100 tokens of text, each answer 20 tokens.
+    expect([...workload.promptTokens]).toEqual([180, 330, 480, 180]);
+    const [first, second, third]: [number, number][] = [
+      [50, 30],
+      [200, 30],
+      [350, 30],
+    ];
+    expect(itemsOf(workload)).toEqual([[first], [first, second], [first, second, third], [first]]);
+    const open = generate({ count: 4, sessions: { ...sessions, mode: "open" }, multimodal: { tokensPerItem: 30 } });
+    expect(
+      itemsOf(open)
+        .map(({ length }) => length)
+        .sort(),
+    ).toEqual([1, 1, 2, 3]);
   });
 });
 
