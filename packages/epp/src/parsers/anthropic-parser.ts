@@ -1,6 +1,6 @@
 import { compactJson, goEscaped, goString } from "./go-json.ts";
-import { goKind, isObject, type Json, JsonFault, jsonObject } from "./json-body.ts";
-import { badRequest, maxOutputTokens, parsedJson, stringOrNone, text } from "./parsed.ts";
+import { isObject, type Json } from "./json-body.ts";
+import { badRequest, maxOutputTokens, objectOf, parsedJson, stringOrNone, text, wrongKind } from "./parsed.ts";
 import type { ParsedRequest, Parser, PromptPart } from "./parser.ts";
 import { anthropicEventUsage, anthropicResponseUsage } from "./usage.ts";
 
@@ -14,7 +14,7 @@ export const anthropicParser: Parser = {
   parse(body, path): ParsedRequest {
     if (path.endsWith(`/${COUNT_TOKENS}`)) return uncounted();
     if (!path.endsWith(`/${MESSAGES}`)) throw badRequest(`unsupported API endpoint: ${path}`);
-    const json = objectOf(body);
+    const json = objectOf(body, (fault) => `error unmarshaling request body: ${fault}`);
     const parts = messagesPrompt(json);
     const prompt = { prompts: [parts], renderable: "chat", rendered: chatOf(json) } as const;
     return parsedJson(json, { prompt, ...maxOutputTokens(json.max_tokens) });
@@ -34,22 +34,13 @@ function chatOf({ system, messages }: Json): Json {
   return { messages: [...first, ...(messages as readonly unknown[])] };
 }
 
-function objectOf(body: Uint8Array): Json {
-  try {
-    return jsonObject(body);
-  } catch (error) {
-    if (error instanceof JsonFault) throw badRequest(`error unmarshaling request body: ${error.message}`);
-    throw error;
-  }
-}
-
 /** Tools, system and messages, with nothing in between. */
 function messagesPrompt({ tools, system, messages, cache_salt: cacheSalt }: Json): PromptPart[] {
   const parts: PromptPart[] = [];
   if (tools !== undefined && tools !== null) addTools(tools, parts);
   if (system !== undefined && system !== null) addContent(system, parts);
   if (messages !== undefined && messages !== null) addMessages(messages, parts);
-  if (!stringOrNone(cacheSalt)) throw wrongKind(cacheSalt, "MessagesRequest.cache_salt", "string");
+  if (!stringOrNone(cacheSalt)) throw refusedKind(cacheSalt, "MessagesRequest.cache_salt", "string");
   if (!Array.isArray(messages) || messages.length === 0) {
     throw badRequest("invalid messages request: must have at least one message");
   }
@@ -58,16 +49,16 @@ function messagesPrompt({ tools, system, messages, cache_salt: cacheSalt }: Json
 
 function addMessages(messages: unknown, parts: PromptPart[]): void {
   if (!Array.isArray(messages)) {
-    throw wrongKind(messages, "MessagesRequest.messages", "[]requesthandling.AnthropicMessage");
+    throw refusedKind(messages, "MessagesRequest.messages", "[]requesthandling.AnthropicMessage");
   }
   for (const message of messages) {
     if (message === null) continue;
-    if (!isObject(message)) throw wrongKind(message, "MessagesRequest.messages", "requesthandling.AnthropicMessage");
+    if (!isObject(message)) throw refusedKind(message, "MessagesRequest.messages", "requesthandling.AnthropicMessage");
     const { role, content } = message;
     if (typeof role === "string") {
       if (role !== "") parts.push(text(role));
     } else if (role !== undefined && role !== null) {
-      throw wrongKind(role, "AnthropicMessage.messages.role", "string");
+      throw refusedKind(role, "AnthropicMessage.messages.role", "string");
     }
     if (content !== undefined && content !== null) addContent(content, parts);
   }
@@ -78,13 +69,13 @@ function addMessages(messages: unknown, parts: PromptPart[]): void {
  * than upstream, loses the spelling of its numbers and escapes.
  */
 function addTools(tools: unknown, parts: PromptPart[]): void {
-  if (!Array.isArray(tools)) throw wrongKind(tools, "MessagesRequest.tools", "[]requesthandling.AnthropicTool");
+  if (!Array.isArray(tools)) throw refusedKind(tools, "MessagesRequest.tools", "[]requesthandling.AnthropicTool");
   const seen = tools.map((tool) => {
     if (tool === null) return '{"name":""}';
-    if (!isObject(tool)) throw wrongKind(tool, "MessagesRequest.tools", "requesthandling.AnthropicTool");
+    if (!isObject(tool)) throw refusedKind(tool, "MessagesRequest.tools", "requesthandling.AnthropicTool");
     const { name, description, input_schema: schema } = tool;
     for (const field of ["name", "description"]) {
-      if (!stringOrNone(tool[field])) throw wrongKind(tool[field], `AnthropicTool.tools.${field}`, "string");
+      if (!stringOrNone(tool[field])) throw refusedKind(tool[field], `AnthropicTool.tools.${field}`, "string");
     }
     const fields = [`"name":${goString((name ?? "") as string)}`];
     if (description) fields.push(`"description":${goString(description as string)}`);
@@ -132,9 +123,6 @@ function contentRefused(): Error {
   );
 }
 
-/** In the words of Go's encoding/json, which are what upstream answers with. */
-function wrongKind(value: unknown, field: string, type: string): Error {
-  return badRequest(
-    `error parsing messages request: json: cannot unmarshal ${goKind(value)} into Go struct field ${field} of type ${type}`,
-  );
+function refusedKind(value: unknown, field: string, type: string): Error {
+  return badRequest(`error parsing messages request: ${wrongKind(value, field, type)}`);
 }

@@ -1,7 +1,7 @@
 import { chatPrompt } from "./chat-prompt.ts";
 import { goJson, goString } from "./go-json.ts";
-import { isObject, type Json, JsonFault, jsonObject } from "./json-body.ts";
-import { badRequest, maxOutputTokens, parsedJson, stringOrNone, text, tokenIds } from "./parsed.ts";
+import { isObject, type Json } from "./json-body.ts";
+import { badRequest, maxOutputTokens, objectOf, parsedJson, stringOrNone, text, tokenIds } from "./parsed.ts";
 import type { ParsedRequest, Parser, PromptSource } from "./parser.ts";
 import { openaiEventUsage, openaiResponseUsage } from "./usage.ts";
 
@@ -63,7 +63,7 @@ export const openaiParser: Parser = {
   pathSuffixes: APIS.map(({ suffix }) => suffix),
   parse(body, path): ParsedRequest {
     const api = apiOf(path);
-    const json = objectOf(body);
+    const json = objectOf(body, (fault) => `error unmarshaling request bodyMap: ${fault}`);
     const prompt = stringOrNone(json.cache_salt) ? api.prompt(json) : null;
     if (prompt === null) throw badRequest(api.refusal);
     const limits = api.maxOutputTokens.map((name) => json[name]);
@@ -81,15 +81,6 @@ function apiOf(path: string): Api {
   }
   if (found === undefined) throw badRequest(`unsupported API endpoint: ${path}`);
   return found;
-}
-
-function objectOf(body: Uint8Array): Json {
-  try {
-    return jsonObject(body);
-  } catch (error) {
-    if (error instanceof JsonFault) throw badRequest(`error unmarshaling request bodyMap: ${error.message}`);
-    throw error;
-  }
 }
 
 /** A string, strings (a prompt each) or token ids. */

@@ -1,10 +1,24 @@
 import { RequestError } from "../exchange/request-error.ts";
-import type { Json } from "./json-body.ts";
+import { goKind, type Json, JsonFault, jsonObject } from "./json-body.ts";
 import type { ParsedRequest, PromptPart } from "./parser.ts";
 
 /** A refusal of a body. */
 export function badRequest(message: string): RequestError {
   return new RequestError(400, message);
+}
+
+/** The JSON object of a body. @param words those of the refusal, around what is wrong with the JSON */
+export function objectOf(body: Uint8Array, words: (fault: string) => string): Json {
+  try {
+    return jsonObject(body);
+  } catch (error) {
+    throw error instanceof JsonFault ? badRequest(words(error.message)) : error;
+  }
+}
+
+/** What Go's encoding/json says of a value that its field does not take: upstream answers with it. */
+export function wrongKind(value: unknown, field: string, type: string): string {
+  return `json: cannot unmarshal ${goKind(value)} into Go struct field ${field} of type ${type}`;
 }
 
 /** What all JSON APIs have in common; the model is required. */

@@ -1,5 +1,5 @@
-import { goKind, type Json, JsonFault, jsonObject } from "./json-body.ts";
-import { badRequest, booleanOrNone, maxOutputTokens, stringOrNone, tokenIds } from "./parsed.ts";
+import type { Json } from "./json-body.ts";
+import { badRequest, booleanOrNone, maxOutputTokens, objectOf, stringOrNone, tokenIds, wrongKind } from "./parsed.ts";
 import type { ParsedRequest, Parser } from "./parser.ts";
 import { openaiEventUsage, openaiResponseUsage } from "./usage.ts";
 import { samplingField } from "./vllmhttp-parser.ts";
@@ -14,9 +14,14 @@ export const sglanghttpParser: Parser = {
   parse(body, path): ParsedRequest {
     const whole = path.endsWith("/") ? path.slice(0, -1) : path;
     if (whole !== `/${GENERATE}`) throw badRequest(`unsupported path: ${path}`);
-    const json = objectOf(body);
+    const json = objectOf(
+      body,
+      (fault) => `invalid generate request: ${fault.replace("map[string]interface {}", `sglanghttp.${WIRE}`)}`,
+    );
     const { stream, extra_key: extraKey } = json;
-    if (!booleanOrNone(stream)) throw wrongKind(stream, `struct field ${WIRE}.stream`, "bool");
+    if (!booleanOrNone(stream)) {
+      throw badRequest(`invalid generate request: ${wrongKind(stream, `${WIRE}.stream`, "bool")}`);
+    }
     const prompts = [idsOf(json)];
     if (!stringOrNone(extraKey)) throw badRequest("unsupported generate request: extra_key must be a string");
     return {
@@ -35,17 +40,6 @@ export const sglanghttpParser: Parser = {
   usageOfEvent: openaiEventUsage,
 };
 
-function objectOf(body: Uint8Array): Json {
-  try {
-    return jsonObject(body);
-  } catch (error) {
-    if (!(error instanceof JsonFault)) throw error;
-    throw badRequest(
-      `invalid generate request: ${error.message.replace("map[string]interface {}", `sglanghttp.${WIRE}`)}`,
-    );
-  }
-}
-
 function idsOf({ input_ids: values }: Json): Uint32Array {
   if (values === undefined || values === null) {
     throw badRequest("invalid generate request: input_ids must be provided");
@@ -54,10 +48,4 @@ function idsOf({ input_ids: values }: Json): Uint32Array {
   if (ids === undefined) throw badRequest("invalid generate request: input_ids must be an array of uint32 integers");
   if (ids.length === 0) throw badRequest("invalid generate request: input_ids cannot be empty");
   return ids;
-}
-
-function wrongKind(value: unknown, field: string, type: string): Error {
-  return badRequest(
-    `invalid generate request: json: cannot unmarshal ${goKind(value)} into Go ${field} of type ${type}`,
-  );
 }

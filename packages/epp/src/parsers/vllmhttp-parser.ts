@@ -1,5 +1,5 @@
-import { goKind, isObject, type Json, JsonFault, jsonObject } from "./json-body.ts";
-import { badRequest, maxOutputTokens, parsedJson, tokenIds } from "./parsed.ts";
+import { isObject, type Json } from "./json-body.ts";
+import { badRequest, maxOutputTokens, objectOf, parsedJson, tokenIds, wrongKind } from "./parsed.ts";
 import type { ParsedRequest, Parser } from "./parser.ts";
 import { openaiEventUsage, openaiResponseUsage } from "./usage.ts";
 
@@ -14,7 +14,7 @@ export const vllmhttpParser: Parser = {
   pathSuffixes: [GENERATE],
   parse(body, path): ParsedRequest {
     if (!path.endsWith(GENERATE)) throw badRequest(`unsupported path: ${path}`);
-    const json = objectOf(body);
+    const json = objectOf(body, (fault) => fault);
     const prompt = { prompts: [idsOf(json)] };
     return parsedJson(json, { prompt, ...maxOutputTokens(samplingField(json, "max_tokens")) });
   },
@@ -27,25 +27,16 @@ export function samplingField(json: Json, name: string): unknown {
   return isObject(json.sampling_params) ? json.sampling_params[name] : undefined;
 }
 
-function objectOf(body: Uint8Array): Json {
-  try {
-    return jsonObject(body);
-  } catch (error) {
-    if (error instanceof JsonFault) throw badRequest(error.message);
-    throw error;
-  }
-}
-
 function idsOf({ token_ids: values, cache_salt: cacheSalt, features }: Json): Uint32Array {
   if (values !== undefined && values !== null && !Array.isArray(values))
-    throw wrongKind(values, ".token_ids", "[]float64");
+    throw refusedKind(values, ".token_ids", "[]float64");
   const given = values ?? [];
   for (const value of given) {
-    if (typeof (value ?? 0) !== "number") throw wrongKind(value, ".token_ids", "float64");
+    if (typeof (value ?? 0) !== "number") throw refusedKind(value, ".token_ids", "float64");
   }
-  if (typeof (cacheSalt ?? "") !== "string") throw wrongKind(cacheSalt, ".cache_salt", "string");
+  if (typeof (cacheSalt ?? "") !== "string") throw refusedKind(cacheSalt, ".cache_salt", "string");
   if (features !== undefined && features !== null && !isObject(features))
-    throw wrongKind(features, ".features", FEATURES);
+    throw refusedKind(features, ".features", FEATURES);
   if (given.length === 0) throw badRequest("invalid generate request: must have non-empty token_ids field");
   const ids = tokenIds(given);
   if (ids !== undefined) return ids;
@@ -53,10 +44,8 @@ function idsOf({ token_ids: values, cache_salt: cacheSalt, features }: Json): Ui
   throw badRequest(`invalid generate request: token_ids[${wrong}]: invalid value ${goFloat(given[wrong] as number)}`);
 }
 
-function wrongKind(value: unknown, field: string, type: string): Error {
-  return badRequest(
-    `invalid generate request: json: cannot unmarshal ${goKind(value)} into Go struct field ${field} of type ${type}`,
-  );
+function refusedKind(value: unknown, field: string, type: string): Error {
+  return badRequest(`invalid generate request: ${wrongKind(value, field, type)}`);
 }
 
 /** As Go's `%v` prints a float64: shortest digits, with an exponent from a million on or below 1e-4. */
