@@ -28,24 +28,34 @@ export const DEFAULT_ESTIMATE: EstimateOptions = {
 /** Of one picture at most: 4096 tokens a side. */
 const MAX_PLACEHOLDERS = 1 << 24;
 
-/** Bytes of a prompt's estimated tokens before the last one is filled up with zeros. */
-export function estimatedBytes(parts: readonly PromptPart[], options: EstimateOptions): number {
-  let bytes = 0;
-  for (const part of parts) {
-    if (part.kind === "text") bytes += Buffer.byteLength(part.text);
-    else bytes = padded(bytes) + BYTES_PER_TOKEN * placeholders(part, options);
-  }
-  return bytes;
+/** What a prompt is estimated at. */
+export interface Estimate {
+  readonly tokens: number;
+  /** By part the tokens that stand for it; 0 for text. */
+  readonly placeholders: readonly number[];
 }
 
-export function estimatedTokens(bytes: number): number {
-  return Math.ceil(bytes / BYTES_PER_TOKEN);
+/** Looks at every part once: to find the size of a picture, it is decoded. */
+export function estimateOf(parts: readonly PromptPart[], options: EstimateOptions): Estimate {
+  const placeholders: number[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    const tokens = part.kind === "text" ? 0 : placeholderTokens(part, options);
+    if (part.kind === "text") bytes += Buffer.byteLength(part.text);
+    else bytes = padded(bytes) + BYTES_PER_TOKEN * tokens;
+    placeholders.push(tokens);
+  }
+  return { tokens: Math.ceil(bytes / BYTES_PER_TOKEN), placeholders };
 }
 
 /** Writes the tokens' bytes, the last token filled up with zeros, into the memory's room; gives their number. */
-export function writeEstimate(parts: readonly PromptPart[], options: EstimateOptions, memory: HashMemory): number {
+export function writeEstimate(
+  parts: readonly PromptPart[],
+  { tokens, placeholders }: Estimate,
+  memory: HashMemory,
+): number {
   const codes = parts.map((part) => (part.kind === "text" ? 0 : placeholderCode(part, memory)));
-  const length = padded(estimatedBytes(parts, options));
+  const length = BYTES_PER_TOKEN * tokens;
   const room = memory.room(length);
   let at = 0;
   for (let i = 0; i < parts.length; i++) {
@@ -56,7 +66,7 @@ export function writeEstimate(parts: readonly PromptPart[], options: EstimateOpt
     }
     const from = padded(at);
     room.fill(0, at, from);
-    at = from + BYTES_PER_TOKEN * placeholders(part, options);
+    at = from + BYTES_PER_TOKEN * placeholders[i]!;
     for (let word = from; word < at; word += BYTES_PER_TOKEN) room.writeInt32LE(codes[i]!, word);
   }
   room.fill(0, at, length);
@@ -71,7 +81,7 @@ function placeholderCode(part: Placeholder, memory: HashMemory): number {
   return memory.lo;
 }
 
-function placeholders(part: Placeholder, options: EstimateOptions): number {
+function placeholderTokens(part: Placeholder, options: EstimateOptions): number {
   if (part.kind === "audio") return Math.max(1, Math.ceil(part.bytes / BYTES_PER_TOKEN));
   if (part.kind === "video") {
     const { videoFramesPerSecond, videoSeconds, videoFrame, imageFactor } = options;

@@ -1,7 +1,7 @@
 import type { BlockKeys } from "@windtunnel/router-policies";
 import type { PromptPart } from "../parsers/parser.ts";
 import { approxKeys, approxSeed } from "./approx-keys.ts";
-import { BYTES_PER_TOKEN, type EstimateOptions, estimatedBytes, estimatedTokens, writeEstimate } from "./estimate.ts";
+import { BYTES_PER_TOKEN, type Estimate, type EstimateOptions, estimateOf, writeEstimate } from "./estimate.ts";
 import { HashMemory } from "./hash-memory.ts";
 import { KeyScratch } from "./key-scratch.ts";
 import { type KeyedRun, PreciseKeys, type PreciseKeysConfig } from "./precise-keys.ts";
@@ -52,6 +52,8 @@ class RequestTokens implements PromptTokens {
   readonly promptCount: number;
   readonly #maker: TokenMaker;
   readonly #prompts: readonly TokenPrompt[];
+  /** By prompt; undefined for token ids. */
+  readonly #estimates: readonly (Estimate | undefined)[];
   readonly #request: KeyedRequest;
   #made: { blockSizeTokens: number; withPartialBlock: boolean; prompt: number; keys: BlockKeys }[] = [];
 
@@ -59,11 +61,10 @@ class RequestTokens implements PromptTokens {
     this.#maker = maker;
     this.#prompts = prompts;
     this.#request = request;
-    let tokens = 0;
-    for (const prompt of prompts) {
-      tokens += prompt instanceof Uint32Array ? prompt.length : estimatedTokens(estimatedBytes(prompt, maker.estimate));
-    }
-    this.promptTokens = tokens;
+    this.#estimates = prompts.map((prompt) =>
+      prompt instanceof Uint32Array ? undefined : estimateOf(prompt, maker.estimate),
+    );
+    this.promptTokens = prompts.reduce((sum, { length }, i) => sum + (this.#estimates[i]?.tokens ?? length), 0);
     this.promptCount = prompts.length;
   }
 
@@ -106,9 +107,10 @@ class RequestTokens implements PromptTokens {
 
   /** Writes the prompt's tokens into the memory's room; gives their bytes. */
   #write(index: number): number {
-    const { memory, estimate } = this.#maker;
+    const { memory } = this.#maker;
     const prompt = this.#prompts[index] ?? [];
-    if (!(prompt instanceof Uint32Array)) return writeEstimate(prompt, estimate, memory);
+    const estimate = this.#estimates[index];
+    if (!(prompt instanceof Uint32Array)) return estimate === undefined ? 0 : writeEstimate(prompt, estimate, memory);
     const bytes = BYTES_PER_TOKEN * prompt.length;
     memory.room(bytes);
     memory.words(bytes).set(prompt);

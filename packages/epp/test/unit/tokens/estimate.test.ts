@@ -1,16 +1,15 @@
 import { crc32 } from "node:zlib";
 import { expect, test } from "vitest";
 import type { PromptPart } from "../../../src/parsers/parser.ts";
-import { estimatedBytes, estimatedTokens, writeEstimate } from "../../../src/tokens/estimate.ts";
+import { estimateOf, writeEstimate } from "../../../src/tokens/estimate.ts";
 import { estimateOptions } from "../../../src/tokens/estimate-options.ts";
 import { HashMemory } from "../../../src/tokens/hash-memory.ts";
 
 const OPTIONS = estimateOptions(undefined);
-const tokensOf = (parts: readonly PromptPart[], options = OPTIONS): number =>
-  estimatedTokens(estimatedBytes(parts, options));
+const tokensOf = (parts: readonly PromptPart[], options = OPTIONS): number => estimateOf(parts, options).tokens;
 const written = (parts: readonly PromptPart[]): Buffer => {
   const memory = new HashMemory();
-  const length = writeEstimate(parts, OPTIONS, memory);
+  const length = writeEstimate(parts, estimateOf(parts, OPTIONS), memory);
   return Buffer.from(memory.room(length));
 };
 
