@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
 import { type EndpointPickerConfig, loadEndpointPickerConfig } from "@windtunnel/router-policies";
+import type { RecordedConfiguration } from "../record/recording-line.ts";
 import { type EppOptions, OptionsError } from "./options.ts";
 
-/** What a router is built from, and the text that it was read from. */
+/** A configuration as it is in force, and what it was read from. */
 export interface Configuration {
-  readonly file: string;
-  readonly text: string;
-  readonly strict: boolean;
-  readonly allowExperimentalPlugins: boolean;
+  readonly given: RecordedConfiguration;
   readonly config: EndpointPickerConfig;
 }
 
@@ -31,7 +29,7 @@ function loaded(file: string, text: string, options: EppOptions): Configuration 
   const strict = options.flag("strict");
   const allowExperimentalPlugins = options.flag("allow-experimental-plugins");
   const config = loadEndpointPickerConfig(text, { file, strict, allowExperimentalPlugins });
-  return { file, text, strict, allowExperimentalPlugins, config };
+  return { given: { file, text, strict, allowExperimentalPlugins }, config };
 }
 
 function readText(flag: string, file: string): string {

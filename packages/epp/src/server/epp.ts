@@ -205,7 +205,7 @@ class Epp implements RunningEpp {
       maxBytes: this.#options.number("record-max-size"),
       clock: monotonicClock,
       log: this.#log,
-      configuration: this.#configuration,
+      configuration: this.#configuration.given,
       seed: this.#seed,
       ignoreSubset: this.#options.flag("disable-endpoint-subset-filter"),
     });

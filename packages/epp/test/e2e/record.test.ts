@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isHeader, readRecording } from "../../src/record/read-recording.ts";
+import type { RecordingHeader } from "../../src/record/recording-line.ts";
 import { configOverFile } from "../support/config-over-file.ts";
 import { type ServingEpp, servingEpp, windtunnelProcess } from "../support/epp-process.ts";
 import { type HttpLoadResult, httpLoad } from "../support/http-load.ts";
@@ -74,6 +76,15 @@ describe.skipIf("skip" in envoy)(title, () => {
   it("loses no request while endpoints come and go", () => {
     expect(load.failures).toEqual([]);
     expect([...load.statuses]).toEqual([[200, REQUESTS]]);
+  });
+
+  it("has the configuration's text, and nothing that is made of it", async () => {
+    const file = join(folder, "live.yaml");
+    const configuration = { file, text: readFileSync(file, "utf8"), strict: false, allowExperimentalPlugins: false };
+    const headers: RecordingHeader[] = [];
+    for await (const { value } of readRecording(recording())) if (isHeader(value)) headers.push(value);
+    expect(headers.map((header) => header.configuration)).toEqual(headers.map(() => configuration));
+    expect(headers.length).toBeGreaterThan(0);
   });
 
   it("decides every request again as it was decided", async () => {
