@@ -2,8 +2,8 @@ import { pino } from "pino";
 import type { Log } from "../host/log.ts";
 import { allowedFields, clipped } from "./log-fields.ts";
 
-/** `-v` from which lines of level debug are written, as upstream. */
-const DEBUG_VERBOSITY = 4;
+/** `--v` from which lines of level debug are written, as upstream. */
+export const DEBUG_VERBOSITY = 4;
 
 export interface LogOptions {
   /** `--v`. */

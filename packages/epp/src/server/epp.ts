@@ -8,6 +8,7 @@ import { LiveRouter } from "../host/live-router.ts";
 import type { Log } from "../host/log.ts";
 import { randomStream } from "../host/random-streams.ts";
 import { DecisionRing } from "../operations/decision-ring.ts";
+import { DEBUG_VERBOSITY } from "../operations/log.ts";
 import { Operations } from "../operations/operations.ts";
 import { startTracing, type Tracing } from "../operations/tracing.ts";
 import { checkParsers } from "../parsers/parser-for.ts";
@@ -33,8 +34,6 @@ import { metricsReview, stoodForElection } from "./with-kubernetes.ts";
 const SERVED_VERIFIER = "destination-endpoint-served-verifier";
 const IN_FLIGHT_PRODUCER = "inflight-load-producer";
 const FIRST_SCRAPES_MS = 1000;
-/** Verbosity from which each request has a line in the log. */
-const ACCESS_LOG_VERBOSITY = 4;
 const UNSENT_ROOM_BYTES = 16 * 1024 * 1024;
 
 /** A running Endpoint Picker. */
@@ -125,7 +124,7 @@ class Epp implements RunningEpp {
     this.#operations = new Operations({
       ...{ live: this.live, clock: monotonicClock, log, decisions, version: manifest.version },
       poolName: options.text("pool-name") ?? "",
-      accessLog: options.number("v") >= ACCESS_LOG_VERBOSITY,
+      accessLog: options.number("v") >= DEBUG_VERBOSITY,
       ...(inFlight === undefined ? {} : { inFlightProducer: inFlight }),
     });
     this.#observeWithShadow();
@@ -290,7 +289,7 @@ class Epp implements RunningEpp {
   #serving(service: string) {
     return servingStatus(service, {
       synced: this.#pool.synced,
-      protocolMatches: protocolMatches(this.#config, this.#pool),
+      protocolMatches: protocolMatches(this.#parsers, this.#pool),
       pluginsReady: true,
       draining: this.#draining,
       ...(this.#election === undefined ? {} : { leader: this.#election.leading }),

@@ -1,4 +1,3 @@
-import type { EndpointPickerConfig } from "@windtunnel/router-policies";
 import type { PoolState } from "../pool/pool-state.ts";
 
 /**
@@ -12,12 +11,12 @@ const PROTOCOLS: Readonly<Record<string, readonly string[]>> = {
   "sglanghttp-parser": ["http", "kubernetes.io/h2c"],
 };
 
-/** Whether every configured parser reads what the pool's servers speak; without a protocol it does. */
-export function protocolMatches(config: EndpointPickerConfig, pool: PoolState): boolean {
-  const { appProtocol } = pool;
+/**
+ * Whether every configured parser reads what the pool's servers speak; without a protocol it does.
+ *
+ * @param parsers type names
+ */
+export function protocolMatches(parsers: readonly string[], { appProtocol }: PoolState): boolean {
   if (appProtocol === undefined || appProtocol === "") return true;
-  const types = config.requestHandler.parsers.map(
-    (name) => config.plugins.find((plugin) => plugin.name === name)?.type ?? name,
-  );
-  return types.every((type) => PROTOCOLS[type]?.includes(appProtocol) ?? true);
+  return parsers.every((type) => PROTOCOLS[type]?.includes(appProtocol) ?? true);
 }
