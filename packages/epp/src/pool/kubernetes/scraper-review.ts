@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
+import type { ScraperVerdict } from "../../operations/metrics-server.ts";
 import type { KubeClient } from "./kube-client.ts";
-
-/** What Kubernetes says of who shows a token: may read, is not known (401), or is known and may not (403). */
-export type ScraperVerdict = "allowed" | "unknown" | "forbidden";
 
 interface TokenReview {
   readonly status?: {
