@@ -1,10 +1,9 @@
 import type { BlockKeys } from "@windtunnel/router-policies";
-import type { ArrivedRequest } from "../host/arrived-request.ts";
+import { type ArrivedRequest, DEFAULT_FLOW } from "../host/arrived-request.ts";
 import type { ParsedRequest } from "../parsers/parser.ts";
 import type { PromptTokens } from "../tokens/prompt-tokens.ts";
 import type { RequestHeaders } from "./request-headers.ts";
 
-const DEFAULT_FLOW = "default-flow";
 const NO_KEYS: BlockKeys = { length: 0, hi: new Int32Array(0), lo: new Int32Array(0) };
 /** The tokens of a request without a body. */
 export const NO_TOKENS: PromptTokens = { promptTokens: 0, promptCount: 0, keys: () => NO_KEYS };

@@ -1,5 +1,8 @@
 import type { InferenceRequest } from "@windtunnel/router-policies";
 
+/** `fairnessId` of a request that names no flow. */
+export const DEFAULT_FLOW = "default-flow";
+
 /** What the Endpoint Picker knows of a request when the router decides on it. Never its content. */
 export interface ArrivedRequest extends InferenceRequest {
   readonly id: string;

@@ -1,7 +1,7 @@
 import type { HostEndpoint } from "@windtunnel/router-policies";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { errorCode, MODEL_SERVER_ERROR } from "../exchange/error-code.ts";
-import type { ArrivedRequest } from "../host/arrived-request.ts";
+import { type ArrivedRequest, DEFAULT_FLOW } from "../host/arrived-request.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Flight, Refusal } from "../host/flight.ts";
 import type { LiveRouter } from "../host/live-router.ts";
@@ -21,7 +21,6 @@ const MAX_REQUEST_SERIES = 1000;
 /** Text that is put together before other work has its turn. */
 const TEXT_CHUNK = 200_000;
 const US_PER_SECOND = 1e6;
-const DEFAULT_FLOW = "default-flow";
 
 export interface EppMetricsOptions {
   readonly live: LiveRouter;

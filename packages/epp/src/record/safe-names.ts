@@ -1,11 +1,11 @@
 import type { EndpointFacts } from "@windtunnel/router-policies";
+import { DEFAULT_FLOW } from "../host/arrived-request.ts";
 import type { Salt } from "./salt.ts";
 
 /** What names of models and objectives look like; anything else may be content. */
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._:/@+-]{0,198}[A-Za-z0-9])?$/;
 /** Short enough to be no identity. */
 const NUMBER = /^-?\d{1,9}(?:\.\d{1,6})?$/;
-const DEFAULT_FLOW = "default-flow";
 
 /** Decides which texts of a request stand in a recording as they are, and which as salted hashes. */
 export class SafeNames {
