@@ -1,5 +1,6 @@
 import type { RandomSource } from "@windtunnel/router-policies";
 import type { ModelRewriteRule } from "../pool/pool-source.ts";
+import { bufferOf } from "../wire/buffer-of.ts";
 
 /** Draws a target by weight; when no weight is above 0, all are alike. */
 export function rewriteTarget({ targets }: ModelRewriteRule, random: RandomSource): string | undefined {
@@ -18,7 +19,7 @@ export function rewriteTarget({ targets }: ModelRewriteRule, random: RandomSourc
  * the colon (llm-d-router, `pkg/epp/handlers/response.go`). A name that a chunk border cuts is left, as upstream.
  */
 export function restoreModel(body: Uint8Array, target: string, model: string): Uint8Array {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const bytes = bufferOf(body);
   for (const separator of [":", ": "]) {
     const found = `"model"${separator}${JSON.stringify(target)}`;
     if (!bytes.includes(found)) continue;

@@ -1,3 +1,4 @@
+import { bufferOf } from "../wire/buffer-of.ts";
 import type { HeaderMap } from "../wire/ext-proc.ts";
 import { CONTROL_HEADERS } from "./control-headers.ts";
 
@@ -7,7 +8,8 @@ export class RequestHeaders {
 
   constructor(headers: HeaderMap | undefined) {
     for (const { key, value, rawValue } of headers?.headers ?? []) {
-      const text = rawValue !== undefined && rawValue.length > 0 ? utf8(rawValue) : (value ?? "");
+      // As names of models are in bodies; what is no UTF-8 becomes a replacement character, as in upstream's JSON.
+      const text = rawValue !== undefined && rawValue.length > 0 ? bufferOf(rawValue).toString() : (value ?? "");
       this.#values.set(key.toLowerCase(), text);
     }
   }
@@ -53,8 +55,3 @@ export class RequestHeaders {
 }
 
 const PATH_HEADERS = [":path", "x-original-path", "x-forwarded-path"];
-
-/** As names of models are in bodies; what is no UTF-8 becomes a replacement character, as in upstream's JSON. */
-function utf8(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
-}

@@ -1,9 +1,9 @@
 import type { Usage } from "../host/flight.ts";
 import type { ProcessingResponse } from "../wire/ext-proc.ts";
+import { Pieces } from "../wire/pieces.ts";
 import { bodyChunks } from "./answers.ts";
 import type { Routed } from "./director.ts";
 import { restoreModel } from "./model-rewrite.ts";
-import { Pieces } from "./pieces.ts";
 import { UsageReader } from "./usage-reader.ts";
 
 /**

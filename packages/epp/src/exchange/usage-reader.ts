@@ -1,6 +1,7 @@
 import type { Usage } from "../host/flight.ts";
 import type { Parser } from "../parsers/parser.ts";
-import { Pieces } from "./pieces.ts";
+import { bufferOf } from "../wire/buffer-of.ts";
+import { Pieces } from "../wire/pieces.ts";
 
 /** A line or body beyond this is not looked at for usage. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
@@ -23,7 +24,7 @@ export class UsageReader {
   }
 
   chunk(bytes: Uint8Array): void {
-    let chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let chunk = bufferOf(bytes);
     if (this.#isEventStream) {
       if (this.#tooLong) {
         const lineEnd = chunk.indexOf(LINE_FEED);
@@ -57,8 +58,7 @@ export class UsageReader {
 
   #take(): Buffer {
     this.#tooLong = false;
-    const { buffer, byteOffset, byteLength } = this.#kept.take();
-    return Buffer.from(buffer, byteOffset, byteLength);
+    return this.#kept.take();
   }
 
   /** Reads the events of whole lines that may carry usage. */

@@ -1,3 +1,4 @@
+import { bufferOf } from "../wire/buffer-of.ts";
 import { jsonSyntaxFault, MAX_DEPTH } from "./json-syntax.ts";
 
 /** Reading a body again to say what is wrong with it costs much more than `JSON.parse`: a longer one is only refused. */
@@ -17,7 +18,7 @@ export class JsonFault extends Error {
  * @throws JsonFault
  */
 export function jsonObject(body: Uint8Array): Json {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const bytes = bufferOf(body);
   const value = parsed(bytes);
   if (value === null) return {};
   // V8 reads two things that Go does not: any depth, and numbers beyond a float64 (as Infinity).

@@ -1,10 +1,10 @@
+import { Pieces } from "./pieces.ts";
+
 /** What is wrong with the bytes of a call. */
 export type FramingFault =
   | { readonly kind: "compressed"; readonly flag: number }
   | { readonly kind: "too-large"; readonly lengthBytes: number };
 
-/** Pieces are joined when this many have gathered, so that a peer's one-byte frames do not cost a hundred bytes each. */
-const MERGE_PIECES = 256;
 const PREFIX_BYTES = 5;
 
 /**
@@ -14,10 +14,7 @@ const PREFIX_BYTES = 5;
 export class MessageCutter {
   readonly #maxMessageBytes: number;
   readonly #message: (bytes: Buffer) => boolean;
-  #pieces: Buffer[] = [];
-  /** Pieces before this one are merged already. */
-  #loose = 0;
-  #gathered = 0;
+  readonly #pieces = new Pieces();
   /** Prefix and content of the message being gathered; −1 until its prefix is complete. */
   #wanted = -1;
 
@@ -29,19 +26,17 @@ export class MessageCutter {
 
   /** Whether a message has begun and is not complete. */
   get partial(): boolean {
-    return this.#gathered > 0;
+    return this.#pieces.bytes > 0;
   }
 
   /** Takes what came in; gives what was wrong with it. */
   push(chunk: Buffer): FramingFault | undefined {
-    return this.#gathered === 0 ? this.#cut(chunk) : this.#gather(chunk);
+    return this.#pieces.bytes === 0 ? this.#cut(chunk) : this.#gather(chunk);
   }
 
   /** Drops what was gathered. */
   clear(): void {
-    this.#pieces = [];
-    this.#loose = 0;
-    this.#gathered = 0;
+    this.#pieces.clear();
     this.#wanted = -1;
   }
 
@@ -60,37 +55,22 @@ export class MessageCutter {
       if (!this.#message(chunk.subarray(at + PREFIX_BYTES, end))) return undefined;
       at = end;
     }
-    if (at < chunk.length) this.#keep(at === 0 ? chunk : chunk.subarray(at));
+    if (at < chunk.length) this.#pieces.add(at === 0 ? chunk : chunk.subarray(at));
     return undefined;
   }
 
   #gather(chunk: Buffer): FramingFault | undefined {
     if (this.#wanted < 0) {
       // A prefix in several pieces is rare and short: join and begin anew.
-      const joined = Buffer.concat([...this.#pieces, chunk]);
-      this.clear();
-      return this.#cut(joined);
+      this.#pieces.add(chunk);
+      return this.#cut(this.#pieces.take());
     }
-    const missing = this.#wanted - this.#gathered;
-    if (chunk.length < missing) {
-      this.#keep(chunk);
-      return undefined;
-    }
+    const missing = this.#wanted - this.#pieces.bytes;
     const rest = chunk.length > missing ? chunk.subarray(missing) : undefined;
-    this.#pieces.push(rest === undefined ? chunk : chunk.subarray(0, missing));
-    const joined = Buffer.concat(this.#pieces, this.#wanted);
-    this.clear();
-    if (!this.#message(joined.subarray(PREFIX_BYTES)) || rest === undefined) return undefined;
-    return this.#cut(rest);
-  }
-
-  #keep(piece: Buffer): void {
-    this.#pieces.push(piece);
-    this.#gathered += piece.length;
-    if (this.#pieces.length - this.#loose < MERGE_PIECES) return;
-    const merged = Buffer.concat(this.#pieces.slice(this.#loose));
-    this.#pieces.length = this.#loose;
-    this.#pieces.push(merged);
-    this.#loose += 1;
+    this.#pieces.add(rest === undefined ? chunk : chunk.subarray(0, missing));
+    if (this.#pieces.bytes < this.#wanted) return undefined;
+    this.#wanted = -1;
+    const message = this.#pieces.take().subarray(PREFIX_BYTES);
+    return this.#message(message) && rest !== undefined ? this.#cut(rest) : undefined;
   }
 }

@@ -1,3 +1,5 @@
+import { bufferOf } from "./buffer-of.ts";
+
 /** Bytes that are not the protobuf message that they should be. */
 export class WireError extends Error {
   override readonly name = "WireError";
@@ -17,7 +19,7 @@ export class ProtobufReader {
   #end: number;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = bufferOf(bytes);
     this.#end = bytes.length;
   }
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Pieces } from "../../../src/exchange/pieces.ts";
+import { Pieces } from "../../../src/wire/pieces.ts";
 
 it("gives the bytes back in order, once", () => {
   const pieces = new Pieces();

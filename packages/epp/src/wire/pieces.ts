@@ -1,3 +1,5 @@
+import { bufferOf } from "./buffer-of.ts";
+
 /** Pieces are joined when this many have gathered: a body of one-byte pieces would cost a hundred bytes each. */
 const MERGE_PIECES = 256;
 
@@ -19,8 +21,8 @@ export class Pieces {
   }
 
   /** All bytes in one; none are left. A single piece is given as it is. */
-  take(): Uint8Array {
-    const taken = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.bytes);
+  take(): Buffer {
+    const taken = this.#pieces.length === 1 ? bufferOf(this.#pieces[0]!) : Buffer.concat(this.#pieces, this.bytes);
     this.clear();
     return taken;
   }
