@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import manifest from "../package.json" with { type: "json" };
-import type { CommandName, Invocation } from "./commands/command.ts";
+import type { Invocation } from "./commands/command.ts";
 import type { Terminal } from "./host/terminal.ts";
-import { addTrace } from "./trace-program.ts";
+import { addTrace, type Begin } from "./trace-program.ts";
 
 const collect = (value: string, before: string[] = []) => [...before, value];
 const collectList = (value: string, before: string[] = []) => [
@@ -28,9 +28,9 @@ export function createProgram(
     .enablePositionalOptions()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .exitOverride();
-  const begin =
-    (command: CommandName) =>
-    (...args: unknown[]): void => {
+  const begin: Begin =
+    (command) =>
+    (...args) => {
       // commander hands over the arguments, then the options, then itself.
       const positional = args
         .slice(0, -2)
@@ -72,8 +72,6 @@ export function createProgram(
     .action(begin("epp"));
   return program;
 }
-
-type Begin = (command: CommandName) => (...args: unknown[]) => void;
 
 function withScenario(command: Command): Command {
   return command

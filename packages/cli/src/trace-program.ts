@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { CommandName } from "./commands/command.ts";
 
-type Begin = (command: CommandName) => (...args: unknown[]) => void;
+/** Gives what starts a command, for commander to call with its arguments. */
+export type Begin = (command: CommandName) => (...args: unknown[]) => void;
 
 /** `windtunnel trace …`: its commands, options and help texts. */
 export function addTrace(program: Command, begin: Begin): void {
@@ -10,13 +11,7 @@ export function addTrace(program: Command, begin: Begin): void {
     trace
       .command(name)
       .description(text)
-      .action((...args: unknown[]) => {
-        const positional = args
-          .slice(0, -2)
-          .flat()
-          .filter((value) => typeof value === "string");
-        begin("trace")(name.split(" ")[0], ...positional, args.at(-2), args.at(-1));
-      });
+      .action((...args: unknown[]) => begin("trace")(name.split(" ")[0], ...args));
   withReading(sub("info <file>", "Statistics of a trace: arrivals, lengths, reuse"))
     .option("--cache", "also what caches of several sizes, fleets and policies would hit (seconds, not milliseconds)")
     .option("--jitter <duration>", "also the arrivals with uniform(0, jitter) added to each, e.g. 3s")
