@@ -7,7 +7,7 @@ import type { ExplainedRequest } from "../output/decision-difference.ts";
 import { differenceTable, whyBoth } from "../output/decision-difference.ts";
 import { decisionTables } from "../output/decision-tables.ts";
 import type { Format } from "../output/format.ts";
-import { formatData, formatTable, parseFormat } from "../output/format.ts";
+import { formatData, formatTable, isDataFormat, parseFormat } from "../output/format.ts";
 import { legsTable, movedOver } from "../output/request-legs.ts";
 import { requestFacts, timelineTable } from "../output/request-timeline.ts";
 import { readScenario } from "../run/read-scenario.ts";
@@ -77,7 +77,7 @@ function printExplained(
   format: Format,
   terminal: Terminal,
 ): void {
-  if (format === "json" || format === "ndjson" || format === "yaml") {
+  if (isDataFormat(format)) {
     const data = explained.map(({ policy, facts, record }) => ({ policy, request: facts, decision: record ?? null }));
     terminal.out(formatData(data.length === 1 ? data[0] : data, format));
     return;

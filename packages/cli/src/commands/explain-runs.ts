@@ -1,7 +1,7 @@
 import { ExitCode } from "../exit-code.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
-import { formatData, formatTable, parseFormat } from "../output/format.ts";
+import { formatData, formatTable, isDataFormat, parseFormat } from "../output/format.ts";
 import { compareRuns, differenceLines, movedTable } from "../output/run-difference.ts";
 import { readScenario } from "../run/read-scenario.ts";
 import type { Run } from "../run/run.ts";
@@ -20,7 +20,7 @@ export async function explainRuns(asked: ExplainOptions, terminal: Terminal): Pr
   }
   const [first, second] = runs as [Run, Run];
   const difference = compareRuns(first, second);
-  if (format === "json" || format === "ndjson" || format === "yaml") {
+  if (isDataFormat(format)) {
     terminal.out(formatData(difference, format));
     return ExitCode.pass;
   }

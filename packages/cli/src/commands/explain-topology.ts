@@ -2,7 +2,7 @@ import { resolveNetwork } from "@windtunnel/sim-core";
 import { ExitCode } from "../exit-code.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
-import { formatData, formatTable, parseFormat } from "../output/format.ts";
+import { formatData, formatTable, isDataFormat, parseFormat } from "../output/format.ts";
 import { linkTable, topologyData, topologyTables, topologyTree } from "../output/topology-tables.ts";
 import { readScenario } from "../run/read-scenario.ts";
 import type { ExplainOptions } from "./explain.ts";
@@ -13,7 +13,7 @@ export function explainTopology(asked: ExplainOptions, terminal: Terminal): Exit
   const read = readScenario(asked, terminal);
   const network = resolveNetwork(read);
   const colour = useColour(terminal);
-  if (format === "json" || format === "ndjson" || format === "yaml") {
+  if (isDataFormat(format)) {
     terminal.out(formatData(topologyData(network), format));
   } else if (format === "csv") {
     terminal.out(formatTable(linkTable(network), format, colour));

@@ -4,7 +4,7 @@ import { didYouMean } from "@windtunnel/sim-core";
 import { ExitCode, UsageError } from "../exit-code.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
-import { formatData, formatTable, parseFormat } from "../output/format.ts";
+import { formatData, formatTable, isDataFormat, parseFormat } from "../output/format.ts";
 import { parameterRows, pluginMarks, pluginRows } from "../output/plugin-table.ts";
 import { textTable } from "../output/table.ts";
 import { routerDocument } from "../run/router-document.ts";
@@ -15,7 +15,7 @@ export const policies: Command = ({ positional: [name], options }, terminal) => 
   const format = parseFormat(String(options.output));
   const rows = pluginTable();
   if (name !== undefined) return onePolicy(name, rows, terminal);
-  if (format === "json" || format === "ndjson" || format === "yaml") {
+  if (isDataFormat(format)) {
     terminal.out(formatData(format === "ndjson" ? rows : { presets: presetNames, plugins: rows }, format));
     return ExitCode.pass;
   }

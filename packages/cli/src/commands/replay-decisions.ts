@@ -6,7 +6,7 @@ import { readText } from "../host/read-text.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
 import type { Format } from "../output/format.ts";
-import { formatData, formatTable, parseFormat } from "../output/format.ts";
+import { formatData, formatTable, isDataFormat, parseFormat } from "../output/format.ts";
 import { counterfactualTables, replayTables } from "../output/replay-tables.ts";
 import type { Table } from "../output/table.ts";
 import type { Command } from "./command.ts";
@@ -63,6 +63,6 @@ function tellIncomplete(incomplete: readonly string[], terminal: Terminal): void
 }
 
 function print(report: object, tables: readonly Table[], format: Format, terminal: Terminal): void {
-  if (format === "json" || format === "ndjson" || format === "yaml") terminal.out(formatData(report, format));
+  if (isDataFormat(format)) terminal.out(formatData(report, format));
   else terminal.out(tables.map((table) => formatTable(table, format, useColour(terminal))).join("\n"));
 }

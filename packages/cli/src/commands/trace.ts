@@ -5,7 +5,7 @@ import { ExitCode, UsageError } from "../exit-code.ts";
 import { given } from "../host/given.ts";
 import type { Terminal } from "../host/terminal.ts";
 import { useColour } from "../host/terminal.ts";
-import { formatData, formatTable, parseFormat } from "../output/format.ts";
+import { formatData, formatTable, isDataFormat, parseFormat } from "../output/format.ts";
 import { traceInfoTables } from "../output/trace-info-tables.ts";
 import type { TraceInfoFileOptions, WrittenTrace } from "../trace/index.ts";
 import { traceCatalogue, traceConvert, traceFetch, traceInfo, traceSample, traceValidate } from "../trace/index.ts";
@@ -32,7 +32,7 @@ const info: Verb = async ([file = ""], options, terminal) => {
       seed: String(options.seed),
     }),
   });
-  if (format === "json" || format === "ndjson" || format === "yaml") terminal.out(formatData(found, format));
+  if (isDataFormat(format)) terminal.out(formatData(found, format));
   else {
     const tables = traceInfoTables(found as TraceInfo);
     terminal.out(tables.map((table) => formatTable(table, format, useColour(terminal))).join("\n"));

@@ -12,6 +12,13 @@ import { markdownTable, textTable } from "./table.ts";
 const FORMATS = ["table", "json", "ndjson", "yaml", "csv", "markdown"] as const;
 export type Format = (typeof FORMATS)[number];
 
+/** Formats of values, where the others are of tables. */
+type DataFormat = "json" | "ndjson" | "yaml";
+
+export function isDataFormat(format: Format): format is DataFormat {
+  return format === "json" || format === "ndjson" || format === "yaml";
+}
+
 /** @throws UsageError for a word that is no format */
 export function parseFormat(text: string): Format {
   const format = FORMATS.find((known) => known === text);
@@ -58,7 +65,7 @@ export function formatTable(table: Table, format: "table" | "markdown" | "csv", 
 }
 
 /** A value as JSON, YAML, or one JSON line per entry. */
-export function formatData(value: unknown, format: "json" | "ndjson" | "yaml"): string {
+export function formatData(value: unknown, format: DataFormat): string {
   if (format === "json") return `${JSON.stringify(value, null, 2)}\n`;
   if (format === "yaml") return stringify(value, { lineWidth: 0 });
   return `${(Array.isArray(value) ? value : [value]).map((entry) => JSON.stringify(entry)).join("\n")}\n`;
