@@ -70,12 +70,14 @@ function outcomeName(outcome: number): string {
   return OUTCOME_NAMES[outcome] ?? "unknown";
 }
 
+/** A time or a duration; null where it never came. */
+const secondsOf = (us = Number.NaN): number | null => (Number.isNaN(us) ? null : us / 1e6);
+
 /** What happened to one row. */
 export function requestFacts(
   { requests: r, replicas }: Pick<SimulationResult, "requests" | "replicas">,
   row: number,
 ): RequestFacts {
-  const seconds = (us: number) => (Number.isNaN(us) ? null : us / 1e6);
   const at = (column: Float64Array) => column[row] ?? Number.NaN;
   const arrival = at(r.arrivalUs);
   const done = r.outcome[row] === Outcome.completed;
@@ -94,19 +96,18 @@ export function requestFacts(
     ...(r.items ? { items: r.items[row] ?? 0 } : {}),
     ...(r.encode ? remoteEncode(r.encode, replicas, row) : {}),
     ...(r.disaggregation ? remotePrefill(r.disaggregation, replicas, row) : {}),
-    arrivalSeconds: seconds(arrival),
-    scheduledSeconds: seconds(at(r.scheduledUs)),
-    firstTokenSeconds: seconds(at(r.firstTokenUs)),
-    finishSeconds: seconds(at(r.finishUs)),
-    queueTimeSeconds: seconds(at(r.scheduledUs) - arrival),
-    ttftSeconds: seconds(at(r.firstTokenUs) - arrival),
-    tpotSeconds: done && outputTokens > 1 ? seconds(decodeUs / (outputTokens - 1)) : null,
-    e2eSeconds: done ? seconds(at(r.finishUs) - arrival) : null,
+    arrivalSeconds: secondsOf(arrival),
+    scheduledSeconds: secondsOf(at(r.scheduledUs)),
+    firstTokenSeconds: secondsOf(at(r.firstTokenUs)),
+    finishSeconds: secondsOf(at(r.finishUs)),
+    queueTimeSeconds: secondsOf(at(r.scheduledUs) - arrival),
+    ttftSeconds: secondsOf(at(r.firstTokenUs) - arrival),
+    tpotSeconds: done && outputTokens > 1 ? secondsOf(decodeUs / (outputTokens - 1)) : null,
+    e2eSeconds: done ? secondsOf(at(r.finishUs) - arrival) : null,
   };
 }
 
 function tierLoads(tiers: NonNullable<RequestColumns["tiers"]>, row: number) {
-  const seconds = (column: Float64Array) => (Number.isNaN(column[row]) ? null : (column[row] ?? 0) / 1e6);
   const from = tiers.sources.flatMap((source, at) => {
     const tokens = tiers.hitTokens[at]?.[row] ?? 0;
     return tokens === 0 ? [] : [`${source}:${tokens}`];
@@ -114,8 +115,8 @@ function tierLoads(tiers: NonNullable<RequestColumns["tiers"]>, row: number) {
   return {
     loadedFrom: from.length === 0 ? null : from.join(" "),
     loadedBytes: tiers.loadedBytes[row] ?? 0,
-    loadStartSeconds: seconds(tiers.loadStartUs),
-    loadEndSeconds: seconds(tiers.loadEndUs),
+    loadStartSeconds: secondsOf(tiers.loadStartUs[row]),
+    loadEndSeconds: secondsOf(tiers.loadEndUs[row]),
   };
 }
 
@@ -133,13 +134,12 @@ function remoteEncode(
   replicas: SimulationResult["replicas"],
   row: number,
 ) {
-  const seconds = (column: Float64Array) => (Number.isNaN(column[row]) ? null : (column[row] ?? 0) / 1e6);
   return {
     encodeReplica: replicas[legs.encodeReplica[row] ?? -1]?.name ?? null,
-    encodeScheduledSeconds: seconds(legs.encodeScheduledUs),
-    encodeFinishSeconds: seconds(legs.encodeFinishUs),
-    embeddingsStartSeconds: seconds(legs.embeddingsStartUs),
-    embeddingsEndSeconds: seconds(legs.embeddingsEndUs),
+    encodeScheduledSeconds: secondsOf(legs.encodeScheduledUs[row]),
+    encodeFinishSeconds: secondsOf(legs.encodeFinishUs[row]),
+    embeddingsStartSeconds: secondsOf(legs.embeddingsStartUs[row]),
+    embeddingsEndSeconds: secondsOf(legs.embeddingsEndUs[row]),
     embeddingsBytes: legs.embeddingsBytes[row] ?? 0,
   };
 }
@@ -149,15 +149,14 @@ function remotePrefill(
   replicas: SimulationResult["replicas"],
   row: number,
 ) {
-  const seconds = (column: Float64Array) => (Number.isNaN(column[row]) ? null : (column[row] ?? 0) / 1e6);
   return {
     prefillReplica: replicas[legs.prefillReplica[row] ?? -1]?.name ?? null,
-    prefillFinishSeconds: seconds(legs.prefillFinishUs),
-    transferStartSeconds: seconds(legs.transferStartUs),
-    transferEndSeconds: seconds(legs.transferEndUs),
+    prefillFinishSeconds: secondsOf(legs.prefillFinishUs[row]),
+    transferStartSeconds: secondsOf(legs.transferStartUs[row]),
+    transferEndSeconds: secondsOf(legs.transferEndUs[row]),
     transferredBytes: legs.transferredBytes[row] ?? 0,
     decodeCachedTokens: legs.decodeCachedTokens[row] ?? 0,
-    decodeScheduledSeconds: seconds(legs.decodeScheduledUs),
+    decodeScheduledSeconds: secondsOf(legs.decodeScheduledUs[row]),
     prefillFailures: legs.prefillFailures[row] ?? 0,
     holdTimeouts: legs.holdTimeouts[row] ?? 0,
   };
