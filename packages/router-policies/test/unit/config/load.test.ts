@@ -1,12 +1,7 @@
 import { loadEndpointPickerConfig, presetNames, presetText, Router } from "@windtunnel/router-policies";
 import { describe, expect, it } from "vitest";
-import { config, HEAD, host } from "../../support/routing.ts";
-
-const names = (loaded: ReturnType<typeof config>): string[] => loaded.plugins.map(({ name }) => name);
-const notes = (loaded: ReturnType<typeof config>): string[] =>
-  loaded.warnings.map(({ position, message }) => `${position.line}:${position.column} ${message}`);
-const parametersOf = (loaded: ReturnType<typeof config>, name: string) =>
-  loaded.plugins.find((plugin) => plugin.name === name)?.parameters;
+import { names, notes, parametersOf } from "../../support/loaded.ts";
+import { config, host } from "../../support/routing.ts";
 
 describe("defaults", () => {
   it("makes one profile of all filters, scorers and pickers, with a picker and the single handler", () => {
@@ -159,122 +154,6 @@ describe("versions", () => {
   });
 });
 
-describe("errors", () => {
-  const fails = (body: string): string => {
-    try {
-      config(body);
-    } catch (error) {
-      return (error as Error).message;
-    }
-    return "loaded";
-  };
-
-  it.each([
-    ["plugins:\n- type: queue-scorrer\n", '4:9: unknown plugin type "queue-scorrer" (did you mean "queue-scorer"?)'],
-    ["plugins:\n- type: queue-scorer\n- type: queue-scorer\n", '5:3: plugin name "queue-scorer" stands twice'],
-    [
-      "plugins: []\nschedulingProfile: []\n",
-      '4:1: unknown field "schedulingProfile" in EndpointPickerConfig (did you mean "schedulingProfiles"?)',
-    ],
-    ["Plugins: []\n", '3:1: unknown field "Plugins" in EndpointPickerConfig (did you mean "plugins"?)'],
-    [
-      "plugins:\n- type: load-aware-scorer\n  parameters: {treshold: 3}\n",
-      '5:16: unknown parameter "treshold" of load-aware-scorer (did you mean "threshold"?)',
-    ],
-    [
-      "plugins:\n- type: load-aware-scorer\n  parameters: {threshold: many}\n",
-      '5:27: parameter "threshold" of load-aware-scorer: expected number, found "many"',
-    ],
-    [
-      "plugins:\n- type: load-aware-scorer\n  parameters: {threshold: 1, THRESHOLD: 2}\n",
-      '5:30: parameter "threshold" stands twice',
-    ],
-    [
-      "plugins:\n- type: load-aware-scorer\n  parameters: 3\n",
-      '5:15: parameters of "load-aware-scorer": expected a mapping, found 3',
-    ],
-    ["plugins:\n- name: x\n", "4:3: a plugin: expected a type, found a mapping"],
-    [
-      "plugins: [{type: random-picker}, {type: max-score-picker}]\n",
-      '3:41: profile "default" has two pickers, "random-picker" and "max-score-picker"',
-    ],
-    ["featureGates: [flowcontrol]\n", '3:16: unknown feature gate "flowcontrol" (did you mean "flowControl"?)'],
-    [
-      "featureGates: ['flowControl =false']\n",
-      '3:16: unknown feature gate "flowControl " (did you mean "flowControl"?)',
-    ],
-    [
-      "featureGates: [flowControl=maybe]\n",
-      '3:16: feature gate "flowControl=maybe": expected "flowControl=true" or "flowControl=false"',
-    ],
-    ["schedulingProfiles: [{name: a}, {name: a}]\n", '3:40: profile "a" stands twice'],
-    ["schedulingProfiles: [{name: a}, {name: b}]\n", "1:1: 2 scheduling profiles need a profile handler, found none"],
-    [
-      "plugins: [{type: single-profile-handler}]\nschedulingProfiles: [{name: a}, {name: b}]\n",
-      "3:18: single-profile-handler allows one scheduling profile, found 2",
-    ],
-    [
-      "plugins: [{type: single-profile-handler}, {type: single-profile-handler, name: other}]\n",
-      '3:50: only one profile handler is allowed, found "single-profile-handler" and "other"',
-    ],
-    [
-      "schedulingProfiles:\n- name: p\n  plugins:\n  - pluginRef: queue-scorer\n",
-      '6:16: profile "p" names an unknown plugin "queue-scorer": a known type, but not listed in plugins',
-    ],
-    [
-      "schedulingProfiles:\n- name: p\n  plugins:\n  - {pluginRef: x, weight: heavy}\n",
-      '6:28: weight in profile "p": expected a number, found "heavy"',
-    ],
-    [
-      "plugins: [{type: session-affinity-scorer}]\n",
-      '3:18: plugin type "session-affinity-scorer" is alpha: it needs the flag that allows experimental plugins',
-    ],
-    [
-      "plugins: [{type: queue-scorer}]\ndataLayer: {injectDefaults: false}\n",
-      '3:18: "queue-scorer" needs core-metrics-extractor in dataLayer.sources, found none',
-    ],
-    [
-      "flowControl: {saturationDetector: {pluginRef: concurrency-detector}}\n",
-      '3:47: saturationDetector names an unknown plugin "concurrency-detector": a known type, but not listed in plugins',
-    ],
-    [
-      "flowControl: {maxBytes: 10GiB}\n",
-      '3:25: maxBytes: expected a quantity such as 500, "1k" or "10Gi", found "10GiB"',
-    ],
-    [
-      "flowControl: {defaultRequestTTL: 60}\n",
-      '3:34: defaultRequestTTL: expected a duration such as "60s" or "1h30m", found 60',
-    ],
-    ["flowControl: {priorityBands: [{priority: 1}, {priority: 1}]}\n", "3:46: priority 1 stands twice"],
-    [
-      "plugins: [{type: least-connections-picker, parameters: {inFlightLoadProducerName: none}}]\n",
-      '3:18: "least-connections-picker" needs in-flight-load data of "none", which nothing produces',
-    ],
-    [
-      "plugins: [{type: mm-embeddings-cache-producer, parameters: {cacheSizeInMB: 3}}]\n",
-      '3:61: unknown parameter "cacheSizeInMB" of mm-embeddings-cache-producer (did you mean "cacheSizeInMBPerServer"?)',
-    ],
-    ["plugins: [\n", "not valid YAML"],
-    ["plugins: {}\n", "3:10: plugins: expected a list, found a mapping"],
-  ])("%j", (body, expected) => {
-    const message = fails(body);
-    expect(message).toMatch(/^epp\.yaml:\d+:\d+: /);
-    expect(message).toContain(expected);
-  });
-
-  it("names versions and kind", () => {
-    expect(() => config("apiVersion: llm-d.ai/v2\nkind: EndpointPickerConfig\n")).toThrow(
-      'epp.yaml:1:13: unknown apiVersion "llm-d.ai/v2" (did you mean "llm-d.ai/v1"?)',
-    );
-    expect(() => config("apiVersion: llm-d.ai/v1\nkind: EndpointPicker\n")).toThrow(
-      'epp.yaml:2:7: unknown kind "EndpointPicker"',
-    );
-    expect(() => config("apiVersion: llm-d.ai/v1\n")).toThrow(
-      'epp.yaml:1:1: the configuration: expected a field "kind"',
-    );
-  });
-});
-
 describe("parameters", () => {
   it("match names without regard to case, and take null for not given", () => {
     const loaded = config("plugins: [{type: load-aware-scorer, parameters: {THRESHOLD: 9}}]\n");
@@ -294,68 +173,6 @@ describe("parameters", () => {
   });
 });
 
-describe("migrations", () => {
-  it("move index parameters from the scorer to its producer", () => {
-    const loaded = config(
-      "plugins:\n- type: prefix-cache-scorer\n  parameters:\n    blockSize: 64\n    maxPrefixBlocksToMatch: 256\n    lruCapacityPerServer: 5\n",
-    );
-    expect(parametersOf(loaded, "approx-prefix-cache-producer")).toMatchObject({
-      blockSizeTokens: 64,
-      maxPrefixBlocksToMatch: 256,
-      maxPrefixTokensToMatch: 0,
-      lruCapacityPerServer: 5,
-    });
-    expect(notes(loaded)[0]).toBe(
-      '6:5 "blockSize" of prefix-cache-scorer migrated to "blockSizeTokens" of approx-prefix-cache-producer',
-    );
-  });
-  it("turn a penalty in tokens into one in time", () => {
-    const body = (more: string) =>
-      `plugins: [{type: prefix-cache-affinity-filter, parameters: {maxTokensInFlightPenalty: 50000${more}}}, {type: inflight-load-producer}]\n`;
-    const loaded = config(body(", peakPrefillThroughput: 10000"));
-    expect(parametersOf(loaded, "prefix-cache-affinity-filter")).toMatchObject({ maxTTFTPenaltyMs: 5000 });
-    expect(notes(loaded)[0]).toContain('migrated to "maxTTFTPenaltyMs: 5000"');
-  });
-  it("rename types, and references by the older name", () => {
-    const loaded = config(
-      "plugins: [{type: by-label-selector}]\nschedulingProfiles: [{name: p, plugins: [{pluginRef: by-label-selector}]}]\n",
-    );
-    expect(loaded.schedulingProfiles[0]!.plugins[0]!.plugin).toBe("label-selector-filter");
-    expect(notes(loaded)).toEqual(['3:18 "by-label-selector" migrated to "label-selector-filter"']);
-    expect(names(config("plugins: [{type: tokenizer}]\n"))).toContain("token-producer");
-  });
-  it("fold the header handlers into the disaggregation handler", () => {
-    const both = config("plugins: [{type: disagg-headers-handler}, {type: disagg-profile-handler}]\n");
-    expect(both.profileHandler).toBe("disagg-profile-handler");
-    expect(notes(both)).toEqual(['3:18 "disagg-headers-handler" dropped: disagg-profile-handler writes its headers']);
-    expect(config("plugins: [{type: prefill-header-handler, name: h}]\n").profileHandler).toBe("h");
-  });
-  it("build a precise scorer with its producer, reusing a listed one", () => {
-    const text = "plugins: [{type: precise-prefix-cache-scorer, parameters: {tokenProcessorConfig: {blockSize: 32}}}";
-    const one = config(`${text}]\n`);
-    expect(parametersOf(one, "precise-prefix-cache-producer")).toMatchObject({
-      tokenProcessorConfig: { blockSize: 32 },
-    });
-    expect(notes(one)[0]).toBe(
-      '3:18 "precise-prefix-cache-scorer" is deprecated: use precise-prefix-cache-producer and prefix-cache-scorer',
-    );
-    expect(() => new Router(one, host())).not.toThrow();
-    const listed = config(`${text}, {type: precise-prefix-cache-producer}]\n`);
-    expect(parametersOf(listed, "precise-prefix-cache-producer")).not.toMatchObject({
-      tokenProcessorConfig: { blockSize: 32 },
-    });
-  });
-  it("drop removed gates and parameters without effect", () => {
-    const loaded = config(
-      "featureGates: [dataLayer]\nplugins: [{type: active-request-scorer, parameters: {requestTimeout: 2m}}]\n",
-    );
-    expect(notes(loaded)).toEqual([
-      '3:16 feature gate "dataLayer" dropped: it was removed',
-      '4:54 "requestTimeout" of active-request-scorer has no effect any more',
-    ]);
-  });
-});
-
 describe("lints", () => {
   it("warn of a weighted prefix scorer behind the affinity filter", () => {
     const types = ["inflight-load-producer", "prefix-cache-affinity-filter", "prefix-cache-scorer"];
@@ -369,39 +186,6 @@ describe("lints", () => {
     expect(notes(loaded)[0]).toContain(
       '"single-profile-handler" in profile "p" has no effect: it is a profile-handler',
     );
-  });
-});
-
-describe("Helm values", () => {
-  const values = (inner: string, more = "") =>
-    `router:\n  epp:\n${more}    pluginsCustomConfig:\n      a.yaml: |\n${(HEAD + inner).replace(/^(?=.)/gm, "        ")}`;
-  const load = (text: string) => loadEndpointPickerConfig(text, { file: "values.yaml" });
-
-  it("hold the document, and errors point into the outer file", () => {
-    expect(load(values("plugins:\n- type: random-picker\n")).profileHandler).toBe("single-profile-handler");
-    expect(() => load(values("plugins:\n- type: random-piker\n"))).toThrow(
-      'values.yaml:8:17: unknown plugin type "random-piker" (did you mean "random-picker"?)',
-    );
-  });
-  it("hold several, one of them named", () => {
-    const two = `${values("plugins: []\n")}      b.yaml: |\n        apiVersion: x\n`;
-    expect(() => load(two)).toThrow(
-      "values.yaml:4:7: pluginsCustomConfig has 2 configurations; name one with pluginsConfigFile",
-    );
-    const named = two.replace("    pluginsCustomConfig", "    pluginsConfigFile: a.yaml\n    pluginsCustomConfig");
-    expect(load(named).apiVersion).toBe("llm-d.ai/v1alpha1");
-    expect(() => load(named.replace("File: a.yaml", "File: c.yaml"))).toThrow(
-      'values.yaml:3:24: pluginsConfigFile "c.yaml"',
-    );
-  });
-  it("may hold a mapping instead of text", () => {
-    const text =
-      "pluginsCustomConfig:\n  a:\n    apiVersion: llm-d.ai/v1\n    kind: EndpointPickerConfig\n    plugins: [{type: x}]\n";
-    expect(() => load(text)).toThrow('values.yaml:5:22: unknown plugin type "x"');
-  });
-  it("may hold text in other styles, reported at its start", () => {
-    const text = `pluginsCustomConfig:\n  a: "apiVersion: llm-d.ai/v1\\nkind: EndpointPickerConfig\\nplugins: [{type: x}]"\n`;
-    expect(() => load(text)).toThrow('values.yaml:2:6: unknown plugin type "x"');
   });
 });
 
