@@ -1,51 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { runSummarySchema } from "@windtunnel/sim-core";
-import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { windtunnel } from "../capture-terminal.ts";
+import { SCENARIO, smallScenario } from "../support/small-scenario.ts";
 
-const SCENARIO = `apiVersion: windtunnel.dev/v1alpha1
-kind: Scenario
-metadata: { name: small }
-spec:
-  seed: 5
-  workload:
-    synthetic:
-      arrivals: { process: poisson, rate: 20 }
-      count: 200
-      promptTokens: { distribution: lognormal, mean: 500, sigma: 1 }
-      outputTokens: { distribution: fixed, tokens: 20 }
-    slo: { ttft: 1s }
-  model: meta-llama/Llama-3.1-8B
-  pools:
-    - { name: h100, replicas: 2, accelerator: h100-sxm }
-  router: { preset: round-robin }
-  observe: { decisions: { every: 50 } }
-`;
-
-const LOST_FILES = `apiVersion: windtunnel.dev/v1alpha1
-kind: Scenario
-metadata: { name: lost }
-spec:
-  workload:
-    trace: { path: lost.jsonl }
-  model: meta-llama/Llama-3.1-8B
-  pools:
-    - { name: h100, replicas: 2, accelerator: h100-sxm }
-`;
-
-let directory = "";
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "windtunnel-run-"));
-  writeFileSync(join(directory, "scenario.yaml"), SCENARIO);
-  writeFileSync(join(directory, "lost-files.yaml"), LOST_FILES);
-});
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-const run = (...args: string[]) => windtunnel(args, { cwd: directory });
+const { at, run } = smallScenario();
 
 describe("run", () => {
   test("prints a summary that follows its published schema, the same bytes each time", async () => {
@@ -78,7 +38,7 @@ describe("run", () => {
     const { code, out } = await run("run", "-f", "scenario.yaml", "--dry-run", "--set", "spec.pools[0].replicas=3");
     expect(code).toBe(0);
     expect(parse(out).spec.pools[0]).toMatchObject({ replicas: 3, engine: { numGpuBlocks: 27302, maxNumSeqs: 1024 } });
-    writeFileSync(join(directory, "resolved.yaml"), out);
+    writeFileSync(at("resolved.yaml"), out);
     const again = await run("run", "-f", "resolved.yaml", "-o", "json");
     const direct = await run("run", "-f", "scenario.yaml", "-o", "json", "--set", "spec.pools[0].replicas=3");
     const withoutInputs = (text: string) => ({ ...JSON.parse(text), inputs: [] });
@@ -88,7 +48,7 @@ describe("run", () => {
   test("environment lies under the command line", async () => {
     const env = { WINDTUNNEL_SET: "spec.pools[0].replicas=5; spec.seed=9" };
     const { out } = await windtunnel(["run", "-f", "scenario.yaml", "--dry-run", "--seed", "7"], {
-      cwd: directory,
+      cwd: at(),
       env,
     });
     expect(parse(out).spec).toMatchObject({ seed: 7, pools: [{ replicas: 5 }] });
@@ -99,8 +59,8 @@ describe("run --out", () => {
   test("writes a directory that says how it was made, and replaces its own", async () => {
     const { code } = await run("run", "-f", "scenario.yaml", "--out", "result");
     expect(code).toBe(0);
-    const at = (name: string) => readFileSync(join(directory, "result", name), "utf8");
-    expect(readdirSync(join(directory, "result")).sort()).toEqual([
+    const textOf = (name: string) => readFileSync(at("result", name), "utf8");
+    expect(readdirSync(at("result")).sort()).toEqual([
       "decisions.ndjson",
       "manifest.json",
       "requests.csv",
@@ -109,27 +69,27 @@ describe("run --out", () => {
       "series.csv",
       "summary.json",
     ]);
-    expect(at("requests.csv").trim().split("\n")).toHaveLength(201);
+    expect(textOf("requests.csv").trim().split("\n")).toHaveLength(201);
     expect(
-      at("decisions.ndjson")
+      textOf("decisions.ndjson")
         .trim()
         .split("\n")
         .map((line) => JSON.parse(line).row),
     ).toEqual([0, 50, 100, 150]);
-    expect(runSummarySchema.parse(JSON.parse(at("summary.json"))).seed).toBe(5);
-    expect(JSON.parse(at("manifest.json"))).toMatchObject({ seed: 5, partial: false, policies: ["round-robin"] });
+    expect(runSummarySchema.parse(JSON.parse(textOf("summary.json"))).seed).toBe(5);
+    expect(JSON.parse(textOf("manifest.json"))).toMatchObject({ seed: 5, partial: false, policies: ["round-robin"] });
     expect((await run("run", "-f", "scenario.yaml", "--out", "result", "--policy", "random,round-robin")).code).toBe(0);
-    expect(readdirSync(join(directory, "result")).sort()).toEqual(["manifest.json", "random", "round-robin"]);
-    expect(readdirSync(directory).filter((name) => name.startsWith(".result"))).toEqual([]);
+    expect(readdirSync(at("result")).sort()).toEqual(["manifest.json", "random", "round-robin"]);
+    expect(readdirSync(at()).filter((name) => name.startsWith(".result"))).toEqual([]);
   });
 
   test("leaves a directory that is not its own alone", async () => {
-    mkdirSync(join(directory, "mine"));
-    writeFileSync(join(directory, "mine", "thesis.txt"), "x");
+    mkdirSync(at("mine"));
+    writeFileSync(at("mine", "thesis.txt"), "x");
     const { code, err } = await run("run", "-f", "scenario.yaml", "--out", "mine");
     expect(code).toBe(2);
     expect(err).toContain("--out");
-    expect(readdirSync(join(directory, "mine"))).toEqual(["thesis.txt"]);
+    expect(readdirSync(at("mine"))).toEqual(["thesis.txt"]);
   });
 
   test("the router that was in force is there and loads", async () => {
@@ -153,7 +113,7 @@ describe("run --out", () => {
       const recorded = await run("explain", "found", ...asked);
       expect([recorded.code, recorded.err]).toEqual([0, ""]);
       expect(recorded.out).toBe((await run("explain", "-f", "scenario.yaml", ...asked)).out);
-      rmSync(join(directory, "found", "decisions.ndjson"));
+      rmSync(at("found", "decisions.ndjson"));
       const again = await run("explain", "found", ...asked);
       expect(again.err).toBe("note: found has no recorded decision of request 50: running its scenario again\n");
       expect(again.out).toBe(recorded.out);
@@ -167,20 +127,20 @@ describe("run --out", () => {
     });
 
     test("the environment of the run holds, not that of now; inputs that changed are refused", async () => {
-      writeFileSync(join(directory, "moving.yaml"), SCENARIO);
-      const then = { cwd: directory, env: { WINDTUNNEL_SET: "spec.seed=77" } };
+      writeFileSync(at("moving.yaml"), SCENARIO);
+      const then = { cwd: at(), env: { WINDTUNNEL_SET: "spec.seed=77" } };
       await windtunnel(["run", "-f", "moving.yaml", "--out", "moved"], then);
       const now = await run("explain", "moved", "--request", "17", "-o", "json");
       const direct = await run("explain", "-f", "scenario.yaml", "--request", "17", "-o", "json", "--seed", "77");
       expect(now.out).toBe(direct.out);
-      writeFileSync(join(directory, "moving.yaml"), SCENARIO.replace("rate: 20", "rate: 21"));
+      writeFileSync(at("moving.yaml"), SCENARIO.replace("rate: 20", "rate: 21"));
       const changed = await run("explain", "moved", "--request", "17", "--quiet");
       expect([changed.code, changed.out]).toEqual([2, ""]);
       expect(changed.err).toMatch(/^moved: moving\.yaml changed since the run .*run it anew\n$/);
     });
 
     test("what is no run directory is a usage error", async () => {
-      mkdirSync(join(directory, "empty"));
+      mkdirSync(at("empty"));
       expect(await run("explain", "empty", "--request", "1")).toMatchObject({ code: 2, out: "" });
       expect(await run("explain", "found")).toMatchObject({ code: 2, out: "" });
     });
@@ -190,13 +150,13 @@ describe("run --out", () => {
 test("a stopped run prints what it has, says so, and exits 130", async () => {
   const { code, out } = await windtunnel(
     ["run", "-f", "scenario.yaml", "-o", "json", "--out", "stopped", "--set", "spec.workload.synthetic.count=200000"],
-    { cwd: directory, shouldStop: () => true },
+    { cwd: at(), shouldStop: () => true },
   );
   expect(code).toBe(130);
   const summary = runSummarySchema.parse(JSON.parse(out));
   expect(summary.partial).toBe(true);
   expect(summary.fleet.requests.unfinished).toBeGreaterThan(0);
-  expect(JSON.parse(readFileSync(join(directory, "stopped", "manifest.json"), "utf8")).partial).toBe(true);
+  expect(JSON.parse(readFileSync(at("stopped", "manifest.json"), "utf8")).partial).toBe(true);
 });
 
 describe("explain", () => {
@@ -236,56 +196,6 @@ describe("explain", () => {
   });
 });
 
-describe("bad input is one line and exit 2, and nothing is written", () => {
-  test.each([
-    [["run"], "-f FILE is needed"],
-    [["run", "-f", "scenaro.yaml"], 'scenaro.yaml: no such file (did you mean "scenario.yaml"?)'],
-    [["run", "-f", "scenario.yaml", "-o", "jsn"], '-o jsn: unknown format (did you mean "json"?)'],
-    [
-      ["run", "-f", "scenario.yaml", "--policy", "round-robbin"],
-      'unknown preset "round-robbin" (did you mean "round-robin"?)',
-    ],
-    [
-      ["run", "-f", "scenario.yaml", "--set", "spec.pools[0].accelerator=h1000"],
-      '--set spec.pools[0].accelerator=h1000: unknown accelerator "h1000"',
-    ],
-    [["run", "-f", "scenario.yaml", "--set", "spec.model=llama"], "--set spec.model=llama: unknown model"],
-    [
-      ["run", "-f", "scenario.yaml", "--set", "spec.pools[0].tensorParallel=0"],
-      "--set spec.pools[0].tensorParallel=0: spec.pools[0].tensorParallel: expected at least 1, found 0",
-    ],
-    [["run", "scenario.yaml", "--set", "spec.pools[0].tensorParallel=3"], "scenario.yaml:15:7: "],
-    [
-      ["run", "-f", "scenario.yaml", "--set", "spec.router={config: nope.yaml}"],
-      "--set spec.router={config: nope.yaml}: nope.yaml: no such file",
-    ],
-    [["run", "-f", "lost-files.yaml"], "lost-files.yaml:6:20: lost.jsonl: no such file"],
-    [
-      ["run", "-f", "lost-files.yaml", "--set", "spec.model=lost.json"],
-      "--set spec.model=lost.json: lost.json: no such",
-    ],
-    [["policies", "optimised-baseline"], 'unknown plugin or preset "optimised-baseline" (did you mean'],
-    [["explain", "metric", "tftf"], 'unknown metric "tftf" (did you mean "ttft"?)'],
-    [["explain", "schema", "spec.polls"], 'unknown field "polls" in spec (did you mean "pools"?)'],
-    [["schema", "Scenari"], 'unknown kind "Scenari" (did you mean "Scenario"?)'],
-    [["explain"], "explain needs one of"],
-    [["validate"], "validate needs a file"],
-  ])("%j", async (args, expected) => {
-    const { code, out, err } = await run(...args, ...(args[0] === "run" ? ["--out", "none"] : []));
-    expect([code, out]).toEqual([2, ""]);
-    expect(err).toContain(expected);
-    expect(err.trim().split("\n")).toHaveLength(1);
-    expect(err).not.toMatch(/^\s+at /m);
-    expect(existsSync(join(directory, "none"))).toBe(false);
-  });
-
-  test("an unknown option names the nearest", async () => {
-    const { code, err } = await run("run", "--polcy", "x");
-    expect(code).toBe(2);
-    expect(err).toContain("--policy");
-  });
-});
-
 test("init writes a scenario that validates, and replaces nothing", async () => {
   expect((await run("init", "fresh")).code).toBe(0);
   expect(await run("validate", "fresh/router.yaml")).toMatchObject({ code: 0 });
@@ -299,13 +209,11 @@ test("a trace is read and scaled as the scenario says", async () => {
   const rows = Array.from({ length: 20 }, (_, i) =>
     JSON.stringify({ timestamp: i * 1000, input_length: 32, output_length: 5, hash_ids: [0, i + 1] }),
   );
-  writeFileSync(join(directory, "small-blocks.jsonl"), rows.join("\n"));
+  writeFileSync(at("small-blocks.jsonl"), rows.join("\n"));
   const spec = "{path: small-blocks.jsonl, blockSizeTokens: 16, timeScale: 2, limit: 10}";
   const asked = ["run", "-f", "scenario.yaml", "--out", "scaled", "--set", `spec.workload={trace: ${spec}}`];
   expect(await run(...asked, "--quiet")).toMatchObject({ code: 0, err: "" });
-  const lines = readFileSync(join(directory, "scaled", "requests.csv"), "utf8")
-    .trim()
-    .split("\n");
+  const lines = readFileSync(at("scaled", "requests.csv"), "utf8").trim().split("\n");
   const arrivals = lines.slice(1).map((line) => Number(line.split(",")[8]));
   expect(arrivals).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18]);
   // Two ids for 32 tokens: with blocks of the format's own 512 tokens there would be one.
@@ -316,99 +224,11 @@ test("a trace is read and scaled as the scenario says", async () => {
   ]);
 });
 
-describe("a broken trace", () => {
-  test("names the row in the middle and leaves no partial file", async () => {
-    const row = (i: number) =>
-      JSON.stringify({ timestamp: i, input_length: 600, output_length: 5, hash_ids: [0, i + 1] });
-    const lines = Array.from({ length: 50 }, (_, i) => row(i));
-    lines[30] = lines[30]!.replace("600", '"many"');
-    writeFileSync(join(directory, "broken.jsonl"), lines.join("\n"));
-    const workload = "spec.workload={trace: {path: broken.jsonl}}";
-    const { code, out, err } = await run("run", "-f", "scenario.yaml", "--set", workload, "--out", "broken-run");
-    expect([code, out]).toEqual([2, ""]);
-    expect(err).toMatch(/broken\.jsonl:31\b.*input_length.*many/);
-    expect(err.trim().split("\n")).toHaveLength(1);
-    expect(readdirSync(directory).filter((name) => name.includes("broken-run"))).toEqual([]);
-    expect((await run("trace", "validate", "broken.jsonl")).code).toBe(2);
-  });
-});
-
-test("no command line makes anything but an answer or a usage error", async () => {
-  const words = [
-    "run",
-    "explain",
-    "validate",
-    "schema",
-    "policies",
-    "trace",
-    "info",
-    "metric",
-    "-f",
-    "scenario.yaml",
-    "--set",
-    "--seed",
-    "-o",
-    "json",
-  ];
-  const word = fc.oneof(
-    fc.constantFrom(...words, "--dry-run", "spec.seed=2", "--policy", "random"),
-    fc.string({ maxLength: 8 }),
-  );
-  await fc.assert(
-    fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 6 }), async (args) => {
-      // The help of a command and a run to its end are other tests' matter.
-      fc.pre(args[0] !== "init" && !(args.includes("run") && !args.includes("--dry-run")));
-      const { code, err } = await run(...args);
-      expect([0, 2]).toContain(code);
-      expect(err).not.toContain("defect");
-    }),
-    { numRuns: 150 },
-  );
-});
-
 test("a preset prints the document that is in force", async () => {
   const { code, out } = await run("policies", "round-robin");
   expect(code).toBe(0);
-  writeFileSync(join(directory, "preset.yaml"), out);
+  writeFileSync(at("preset.yaml"), out);
   expect((await run("validate", "preset.yaml")).out).toContain("run accepts it");
   const document = parse(out);
   expect(document.plugins.map(({ type }: { type: string }) => type)).toContain("round-robin-picker");
-});
-
-test("a plugin that is not built validates and does not run", async () => {
-  const router = [
-    "apiVersion: llm-d.ai/v1alpha1",
-    "kind: EndpointPickerConfig",
-    "plugins:",
-    "- type: latency-scorer",
-    "schedulingProfiles:",
-    "- name: default",
-    "  plugins:",
-    "  - pluginRef: latency-scorer",
-  ].join("\n");
-  writeFileSync(join(directory, "lora.yaml"), router);
-  const validated = await run("validate", "lora.yaml");
-  expect(validated.code).toBe(0);
-  expect(validated.out).toContain('lora.yaml:4:9: plugin "latency-scorer" is known to llm-d, not supported yet');
-  const refused = await run("run", "-f", "scenario.yaml", "--policy", "lora.yaml");
-  expect([refused.code, refused.out]).toEqual([2, ""]);
-  expect(refused.err).toContain("not supported yet");
-});
-
-test("an inline router's mistakes are placed in the scenario's own file", async () => {
-  const inline = [
-    SCENARIO.replace("  router: { preset: round-robin }\n", "").trimEnd(),
-    "  router:",
-    "    inline:",
-    "      apiVersion: llm-d.ai/v1alpha1",
-    "      kind: EndpointPickerConfig",
-    "      plugins:",
-    "        - type: queue-scorrer",
-  ];
-  writeFileSync(join(directory, "inline.yaml"), `${inline.join("\n")}\n`);
-  const { code, err } = await run("run", "-f", "inline.yaml");
-  expect(code).toBe(2);
-  expect(err).toMatch(
-    new RegExp(`^inline\\.yaml:${inline.join("\n").split("\n").length}:\\d+: .*queue-scorrer.*queue-scorer`),
-  );
 });
