@@ -41,7 +41,8 @@ export interface EncodeHost
  * called or, without one, the decode pod's own engine. Who computes the prompt reads the embeddings from the encode pods.
  *
  * Simpler than there: they are read before the prefill pod is called, not after it, which takes as long in all; the same
- * image twice is two items; and calls do not fail (upstream's sidecar would answer 502).
+ * image twice is two items; who computes the prompt in the end has them, also where the prefill pod failed; and calls do not
+ * fail (upstream's sidecar would answer 502).
  */
 export class EncodeStage {
   /** Key of the next leg that ends. */
