@@ -10,6 +10,15 @@ function affinity(model: string, lora: LoraAdapters | undefined): number {
   return lora.waiting.includes(model) ? 0.6 : 0;
 }
 
+/** Running adapters that an explanation names. */
+const NAMED = 8;
+
+function listed(adapters: readonly string[]): string {
+  if (adapters.length === 0) return "no adapter";
+  const more = adapters.length > NAMED ? ` and ${adapters.length - NAMED} more` : "";
+  return adapters.slice(0, NAMED).join(", ") + more;
+}
+
 /** Prefers endpoints that have the target model's LoRA adapter loaded. Source: llm-d-router `scorer/loraaffinity`. */
 export const loraAffinityScorer = defineScorer({
   type: "lora-affinity-scorer",
@@ -24,7 +33,7 @@ export const loraAffinityScorer = defineScorer({
     },
     facts({ metrics: { lora } }) {
       if (lora === undefined) return "tells of no adapters";
-      return `${lora.running.length} adapters running, ${lora.waiting.length} waiting, room for ${lora.maxActive}`;
+      return `runs ${listed(lora.running)}; ${lora.waiting.length} waiting, room for ${lora.maxActive}`;
     },
   }),
 });

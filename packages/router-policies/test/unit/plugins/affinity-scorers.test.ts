@@ -23,6 +23,19 @@ describe("lora-affinity-scorer", () => {
     [{ running: [], waiting: [], maxActive: 0 }, 0],
     [undefined, 0],
   ])("%j scores %f", (lora, expected) => expect(score(lora)).toBe(expected));
+
+  it.each([
+    [{ running: ["a", "b"], waiting: ["c"], maxActive: 4 }, "runs a, b; 1 waiting, room for 4"],
+    [
+      { running: [..."abcdefghij"], waiting: [], maxActive: 16 },
+      "runs a, b, c, d, e, f, g, h and 2 more; 0 waiting, room for 16",
+    ],
+    [{ running: [], waiting: [], maxActive: 4 }, "runs no adapter; 0 waiting, room for 4"],
+    [undefined, "tells of no adapters"],
+  ])("%j is explained as %j", (lora, explained) => {
+    const scorer = build("lora-affinity-scorer");
+    expect(scorer.facts!(endpoint(0, lora === undefined ? {} : { lora }))).toBe(explained);
+  });
 });
 
 describe("header-label-affinity-scorer", () => {
