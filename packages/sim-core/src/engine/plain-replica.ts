@@ -264,7 +264,11 @@ export class PlainReplica implements Engine {
         this.counters.prefillTokens += tokens;
       }
     }
-    if (chunks.count === 0 && decodes === this.#running.length && decodes > 0) {
+    const decodesOnly = chunks.count === 0 && decodes === this.#running.length && decodes > 0;
+    if (decodesOnly && this.#parts.lockstep === true) {
+      this.#clock.reset(nowUs, stepTime.decodeCurve(decodes), decodes, contextTokens);
+      this.nextKey = eventKey(nowUs + Math.max(1, Math.round(this.#clock.stepUs(1))), Phase.stepEnd);
+    } else if (decodesOnly) {
       const same =
         this.#anchored !== null &&
         this.#anchored.length === decodes &&

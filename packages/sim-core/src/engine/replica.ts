@@ -71,6 +71,8 @@ export interface EngineParts {
   /** What encodes the multimodal items of `items`; without one of the two there is nothing to encode. */
   readonly encoder?: EncoderTimeModel | undefined;
   readonly items?: PromptItems | null;
+  /** It is a rank of a `LockstepGroup`, which moves the ends of its steps: each is an event of its own. */
+  readonly lockstep?: boolean;
   /** Hears of each aborted request that has left; its slot is free again after the call. */
   readonly aborted?: (slot: number) => void;
 }
@@ -118,6 +120,7 @@ export class Replica implements Engine {
   readonly #rules: SchedulingRules | null;
   /** Requests can starve or outgrow the simple order of a step: walk the running list each time. */
   readonly #alwaysWalk: boolean;
+  readonly #lockstep: boolean;
 
   #mode: number = Mode.idle;
   /** Time of the event in hand. A field, as handing a float from call to call would allocate it each time. */
@@ -188,6 +191,7 @@ export class Replica implements Engine {
       profile.longPrefillTokenThreshold > 0 ||
       profile.maxNumSeqs > profile.maxNumBatchedTokens ||
       this.#encoder !== null;
+    this.#lockstep = parts.lockstep === true;
     this.#fullBlocksOf = (slot) =>
       Math.floor((requests.computedTokens[slot]! + this.#batch.steps) / profile.blockSizeTokens);
     this.counters = newCounters(this.#cache.freeBlocks);
@@ -373,12 +377,16 @@ export class Replica implements Engine {
 
   #endStep(): void {
     const counters = this.counters;
+    const stepUs = this.#nowUs - this.#stepStartUs;
+    if (this.#stepDecodes > 0 && this.#gaps.hasLate) {
+      this.#gaps.late(stepUs, this.#nowUs, this.#stepDecodes < this.#batch.size ? counters.steps : NaN);
+    }
     counters.steps++;
-    counters.busyUs += this.#nowUs - this.#stepStartUs;
+    counters.busyUs += stepUs;
     counters.decodeTokens += this.#stepDecodes + this.#chunks.completing + this.#singles.count;
     this.#gauges.unsettle();
     if (this.#blocks !== null) this.#cache.setBlocksTime(this.#nowUs);
-    if (this.#stepDecodes > 0) this.#gaps.step(this.#nowUs - this.#stepStartUs, this.#stepDecodes);
+    if (this.#stepDecodes > 0) this.#gaps.step(stepUs, this.#stepDecodes);
     this.#finishing.count = 0;
     this.#takeFinished();
     const chunks = this.#chunks;
@@ -502,8 +510,9 @@ export class Replica implements Engine {
     const counters = this.counters;
     if (length > counters.peakRunning) counters.peakRunning = length;
     if (this.#cache.freeBlocks < counters.leastFreeBlocks) counters.leastFreeBlocks = this.#cache.freeBlocks;
-    if (this.#chunks.count === 0 && this.#stepDecodes === length && length > 0) this.#startStretch();
-    else if (length > 0) this.#startStep();
+    const decodesOnly = this.#chunks.count === 0 && this.#stepDecodes === length;
+    if (decodesOnly && length > 0 && !this.#lockstep) this.#startStretch();
+    else if (length > 0) this.#startStep(decodesOnly);
     else this.#settle();
   }
 
@@ -1040,23 +1049,28 @@ export class Replica implements Engine {
     return size - ((this.#requests.computedTokens[slot]! + this.#batch.steps) % size);
   }
 
-  #startStep(): void {
+  #startStep(decodesOnly: boolean): void {
     this.#mode = Mode.step;
     this.#setChanged = true;
     this.#stepStartUs = this.#nowUs;
     // Requests that starve in this step are in the sum of contexts but not in the batch.
     let context = this.#stepDecodes === this.#batch.size ? this.#batch.contextTokens : this.#scheduledContextTokens();
     if (this.#singles.count > 0) context += this.#singles.contextTokens;
-    let stepUs = this.#stepTimeNow().mixedStepUs(this.#stepDecodes + this.#singles.count, context, this.#chunks);
+    let stepUs = decodesOnly
+      ? this.#decodeStepUs()
+      : this.#stepTimeNow().mixedStepUs(this.#stepDecodes + this.#singles.count, context, this.#chunks);
     if (this.#encoder !== null) {
       stepUs = this.#encoder.stepUs(stepUs, this.#stepDecodes + this.#singles.count + this.#chunks.count);
     }
     let endUs = this.#nowUs + Math.max(1, Math.round(stepUs));
     if (this.#lora !== null) endUs += this.#lora.takeLoadUs();
     this.nextKey = eventKey(endUs, Phase.stepEnd);
-    if (this.#stepDecodes > 0 && this.#gaps.hasLate) {
-      this.#gaps.late(endUs - this.#nowUs, endUs, this.#stepDecodes < this.#batch.size ? this.counters.steps : NaN);
-    }
+  }
+
+  #decodeStepUs(): number {
+    const { size, contextTokens } = this.#batch;
+    this.#clock.reset(this.#nowUs, this.#stepTimeNow().decodeCurve(size), size, contextTokens);
+    return this.#clock.stepUs(1);
   }
 
   #scheduledContextTokens(): number {

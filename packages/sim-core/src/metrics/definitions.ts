@@ -329,7 +329,8 @@ const HARDWARE: readonly ScalarMetric[] = [
     unit: "fraction",
     better: "higher",
     formula: "Σ busy time of replicas / (replicas × span)",
-    description: "Share of the time in which a replica executes a step; says nothing about how full the step is.",
+    description:
+      "Share of the time in which a replica executes a step; says nothing about how full the step is. A data-parallel rank that only runs along with the others does not count as busy.",
     noData: "no time passed",
     ofHardware: true,
     compute: (t) => ratio(t.busyUs, t.replicas * t.spanUs),

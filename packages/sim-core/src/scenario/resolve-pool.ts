@@ -85,6 +85,8 @@ export function resolvePool(
   return {
     input: {
       ...{ name, replicas: pool.replicas * layout.data, labels, profile, stepTime, numGpuBlocks },
+      // vLLM runs the ranks of models without experts apart.
+      ...(layout.data > 1 && model.moe !== undefined && !encoderOnly && { lockstepRanks: layout.data }),
       ...(lora && { lora: lora.profile }),
       ...(hasItems && { encoder: resolveEncoder(pool, facts) }),
       ...(encoderOnly && { encoderOnly }),

@@ -14,6 +14,11 @@ import type { PatienceInput } from "./patience.ts";
 export interface PoolInput {
   readonly name: string;
   readonly replicas: number;
+  /**
+   * So many replicas at a time, in their order, are ranks that share their experts and step together; `replicas` is a
+   * multiple of it. Absent: each steps by itself.
+   */
+  readonly lockstepRanks?: number;
   readonly profile: EngineProfile;
   readonly stepTime: StepTimeModel;
   /** What encodes images, audio and video; needed where prompts have some. */

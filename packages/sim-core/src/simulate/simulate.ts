@@ -26,6 +26,7 @@ import { ItemRows, promptsWithItems } from "./item-rows.ts";
 import { KvEventFeed } from "./kv-event-feed.ts";
 import { checkLaws } from "./laws.ts";
 import { bothLegs, type Legs } from "./legs.ts";
+import { LockstepFleet } from "./lockstep-fleet.ts";
 import { LoraFleet } from "./lora-fleet.ts";
 import { Patience } from "./patience.ts";
 import { Outcome, type ReplicaSummary, type RequestColumns, type SimulationResult } from "./result.ts";
@@ -85,6 +86,8 @@ class Simulation implements EngineListener {
   readonly #lora: LoraFleet | undefined;
   readonly #patience: Patience | undefined;
   readonly #gateway: Gateway | undefined;
+  /** Where replicas are ranks that step together. */
+  readonly #lockstep: LockstepFleet | undefined;
   /** By row, the slot of a request that its serving engine has, for clients that go; -1 for none. */
   #slotOf = new Int32Array(0);
   readonly #tellStarted: boolean;
@@ -138,6 +141,7 @@ class Simulation implements EngineListener {
       if (tiered) this.#tiers = this.#newTiers(streams, links);
     }
     if (input.pools.some(({ lora }) => lora !== undefined)) this.#lora = this.#newLora(input);
+    if (input.pools.some(({ lockstepRanks }) => lockstepRanks !== undefined)) this.#lockstep = new LockstepFleet();
     for (const pool of input.pools) {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
     }
@@ -171,6 +175,7 @@ class Simulation implements EngineListener {
       lora: this.#lora?.parts(number, pool) ?? null,
       encoder: pool.encoder,
       items: this.#items ?? null,
+      lockstep: pool.lockstepRanks !== undefined,
       aborted: (slot) => {
         this.#lora?.left(number, slot);
         if (this.#encode?.forgets(slot) === true) return;
@@ -178,7 +183,8 @@ class Simulation implements EngineListener {
         if (this.#disaggregation?.forgetsPrefill(slot) !== true) this.#requests.release(slot);
       },
     };
-    const engine = this.#input.path === "plain" ? new PlainReplica(parts) : new Replica(parts);
+    const own = this.#input.path === "plain" ? new PlainReplica(parts) : new Replica(parts);
+    const engine = this.#lockstep?.add(own, pool, index) ?? own;
     const endpoint = this.#router.addEndpoint({
       name: `${pool.name}-${index}`,
       namespace: "default",
@@ -256,6 +262,7 @@ class Simulation implements EngineListener {
     const legs: Legs | undefined = this.#encode ? bothLegs(this.#disaggregation!, this.#encode) : this.#disaggregation;
     const links = this.#links;
     const patience = this.#patience;
+    const lockstep = this.#lockstep;
     const writesBack = this.#tiers?.writesBack === true;
     const reacts = arrivals.reactsAtOnce || legs?.actsAtOnce === true;
     let events = 0;
@@ -293,6 +300,7 @@ class Simulation implements EngineListener {
         engine.run(!reacts && arrivalUs > nowUs && flowKey > eventKey(nowUs, Phase.stepStart));
         if (writesBack) this.#tiers!.writeBack(member);
         tree.set(member, engine.nextKey);
+        if (lockstep !== undefined) lockstep.ran(member, engines, tree);
       } else if (arrivalUs === Infinity) {
         break;
       } else {

@@ -15,24 +15,41 @@ const rowsOf = ({ requests }: SimulationResult, replica: number): number[] =>
 const sum = (rows: readonly number[], column: ArrayLike<number>): number =>
   rows.reduce((total, row) => total + column[row]!, 0);
 
+type Span = readonly [fromUs: number, toUs: number];
+
+function unionUs(spans: readonly Span[]): number {
+  let us = 0;
+  let untilUs = -Infinity;
+  for (const [fromUs, toUs] of [...spans].sort((a, b) => a[0] - b[0])) {
+    us += Math.max(0, toUs - Math.max(fromUs, untilUs));
+    untilUs = Math.max(untilUs, toUs);
+  }
+  return us;
+}
+
 describe("laws of replicas", () => {
-  it("a replica with work it could do is never idle, and one without is", () => {
+  it("a replica with work it could do is never idle, and one without is; of ranks that step together, the group", () => {
     fc.assert(
       fc.property(randomFleet, (input) => {
         const result = simulateSmall(input);
         const overheadUs = input.pools[0]!.profile.requestOverheadUs;
-        const { arrivalUs, finishUs } = result.requests;
-        for (const [index, { busyUs }] of result.replicas.entries()) {
-          const spans = rowsOf(result, index)
-            .map((row): [number, number] => [arrivalUs[row]! + overheadUs, finishUs[row]!])
-            .sort((a, b) => a[0] - b[0]);
-          let unionUs = 0;
-          let untilUs = -Infinity;
-          for (const [fromUs, toUs] of spans) {
-            unionUs += Math.max(0, toUs - Math.max(fromUs, untilUs));
-            untilUs = Math.max(untilUs, toUs);
+        const { arrivalUs, scheduledUs, finishUs } = result.requests;
+        const visible = (row: number): Span => [arrivalUs[row]! + overheadUs, finishUs[row]!];
+        const computed = (row: number): Span => [scheduledUs[row]!, finishUs[row]!];
+        let first = 0;
+        for (const { replicas, lockstepRanks } of input.pools) {
+          for (let rank = 0; rank < replicas; rank++) {
+            const own = rowsOf(result, first + rank);
+            // A rank may wait for a step of the others before its first.
+            const spans = own.map(lockstepRanks === undefined ? visible : computed);
+            expect(result.replicas[first + rank]!.busyUs).toBe(unionUs(spans));
+            if (rank % (lockstepRanks ?? 1) > 0) continue;
+            const group = Array.from({ length: lockstepRanks ?? 1 }, (_, at) =>
+              rowsOf(result, first + rank + at),
+            ).flat();
+            expect(unionUs(group.map(computed))).toBe(unionUs(group.map(visible)));
           }
-          expect(busyUs).toBe(unionUs);
+          first += replicas;
         }
       }),
       { numRuns },

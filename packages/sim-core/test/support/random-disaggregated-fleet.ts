@@ -64,6 +64,8 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
     workload: randomWorkload(40, 300),
     config: fc.constantFrom(ALWAYS_DISAGGREGATE, BY_PREFIX),
     replicas: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 2 })),
+    lockstep: fc.constantFrom(-1, -1, -1, 0, 1, 2),
+    lockstepRanks: fc.constantFrom(1, 2, 3),
     spareBlocks: fc.integer({ min: 0, max: 60 }),
     rules: fc.constantFrom({}, {}, { scheduler: "sglang" as const }),
     maxNumSeqs: fc.constantFrom(1, 3, 8),
@@ -95,7 +97,8 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
     const most = Math.max(...workload.promptTokens.map((tokens, row) => tokens + workload.outputTokens[row]!));
     const pools = ROLES.map((role, index) => ({
       name: role,
-      replicas: given.replicas[index]!,
+      replicas: given.replicas[index]! * (index === given.lockstep ? given.lockstepRanks : 1),
+      ...(index === given.lockstep ? { lockstepRanks: given.lockstepRanks } : {}),
       profile: profile({ ...given, ...given.rules, blockSizeTokens: 16 }),
       stepTime: bentStepTime([321.7, 612.3, 1_234.5][index]!, 7.3, 0.11),
       numGpuBlocks: Math.ceil(most / 16) + 1 + given.spareBlocks,

@@ -24,7 +24,8 @@ export const randomEncodeFleet: fc.Arbitrary<SimulationInput> = fc
     const pools = input.pools.map((pool) => ({ ...pool, encoder: { encodeUs } }));
     const encoder = { encodeUs, ...(encodeStepUs === undefined ? {} : { encodeStepUs }) };
     const labels = { "llm-d.ai/role": "encode" };
-    const all = [...pools, { ...pools[0]!, name: "encode", replicas: encodePods, encoder, labels }];
+    const { lockstepRanks: _, ...alone } = pools[0]!;
+    const all = [...pools, { ...alone, name: "encode", replicas: encodePods, encoder, labels }];
     return {
       ...input,
       workload: withItems(input.workload, items),

@@ -72,6 +72,7 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
     preset: fc.constantFrom(...PRESETS, "adapters"),
     lora: fc.option(randomAdapters, { nil: undefined }),
     replicas: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 2 })),
+    lockstepRanks: fc.constantFrom(undefined, undefined, undefined, 1, 2, 4),
     spareBlocks: fc.integer({ min: 0, max: 60 }),
     rules: fc.constantFrom({}, {}, { scheduler: "sglang" as const }),
     maxNumSeqs: fc.constantFrom(1, 3, 8),
@@ -84,9 +85,10 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
   .map((given) => {
     const workload = sent(given.workload, given.how);
     const most = Math.max(...workload.promptTokens.map((tokens, row) => tokens + workload.outputTokens[row]!));
-    const pool = (name: string, replicas: number, baseUs: number) => ({
+    const pool = (name: string, replicas: number, baseUs: number, lockstepRanks?: number) => ({
       name,
-      replicas,
+      replicas: replicas * (lockstepRanks ?? 1),
+      ...(lockstepRanks === undefined ? {} : { lockstepRanks }),
       profile: profile({ ...given, ...given.rules, blockSizeTokens: 16 }),
       stepTime: bentStepTime(baseUs, 7.3, 0.11),
       numGpuBlocks: Math.ceil(most / 16) + 1 + given.spareBlocks,
@@ -94,7 +96,7 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
     });
     const input = {
       workload,
-      pools: [pool("quick", given.replicas[0], 321.7), pool("slow", given.replicas[1], 1_234.5)],
+      pools: [pool("quick", given.replicas[0], 321.7, given.lockstepRanks), pool("slow", given.replicas[1], 1_234.5)],
       router: loadEndpointPickerConfig(presetText(given.preset) ?? BY_ADAPTER, { file: given.preset }),
       modelName: "model",
       seed: given.seed,

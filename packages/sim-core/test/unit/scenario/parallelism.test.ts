@@ -45,6 +45,15 @@ test("each data-parallel rank is a replica with an endpoint, and costs its own a
   expect(pipeline.hardware[0]).toMatchObject({ accelerator: "8 × h200-sxm", pricePerHourUsd: 8 * 3.6 });
 });
 
+test("ranks of a model with experts step together, those of one without apart", () => {
+  expect(resolve().input.pools[0]!.lockstepRanks).toBe(16);
+  expect(resolve("spec.pools[0].parallelism={data: 2, tensor: 8}").input.pools[0]!.lockstepRanks).toBe(2);
+  expect(resolve("spec.pools[0].parallelism={tensor: 8}").input.pools[0]!).not.toHaveProperty("lockstepRanks");
+  const dense = resolve(llama, "spec.pools[0].parallelism={data: 4, tensor: 4}");
+  expect(dense.input.pools[0]!).toMatchObject({ replicas: 8 });
+  expect(dense.input.pools[0]!).not.toHaveProperty("lockstepRanks");
+});
+
 test("the layout stands in the document with every default, and tensorParallel is short for its tensor", () => {
   expect(poolOf(resolve())).toMatchObject({
     tensorParallel: 1,
