@@ -29,7 +29,9 @@ import { bothLegs, type Legs } from "./legs.ts";
 import { LockstepFleet } from "./lockstep-fleet.ts";
 import { LoraFleet } from "./lora-fleet.ts";
 import { Patience } from "./patience.ts";
-import { Outcome, type ReplicaSummary, type RequestColumns, type SimulationResult } from "./result.ts";
+import { ReplicaTotals } from "./replica-totals.ts";
+import { emptyColumns, type FilledColumns } from "./request-columns.ts";
+import { Outcome, type ReplicaSummary, type SimulationResult } from "./result.ts";
 import { Scraper } from "./scraper.ts";
 import { SeriesRecorder } from "./series-recorder.ts";
 import { SimulatedRequest } from "./simulated-request.ts";
@@ -47,8 +49,6 @@ export function simulate(input: SimulationInput, control: SimulationControl = {}
   checkLaws(input, result);
   return result;
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Member {
   readonly engine: Engine;
@@ -75,7 +75,7 @@ class Simulation implements EngineListener {
   readonly #kvEvents: KvEventFeed | undefined;
   readonly #series: SeriesRecorder | undefined;
   readonly #itl = new ItlRecorder();
-  readonly #columns: ReturnType<typeof emptyColumns>;
+  readonly #columns: FilledColumns;
   /** Where KV blocks may go somewhere. */
   readonly #links: SharedLinks | undefined;
   readonly #disaggregation: Disaggregation | undefined;
@@ -92,14 +92,7 @@ class Simulation implements EngineListener {
   #slotOf = new Int32Array(0);
   readonly #tellStarted: boolean;
   readonly #tellEnded: boolean;
-  /** By replica: requests completed, and the prompt tokens of those admitted, in all and found cached. */
-  readonly #completed: Float64Array;
-  readonly #promptTokens: Float64Array;
-  readonly #cachedTokens: Float64Array;
-  /** By replica: prompts computed for others. */
-  #prefilled: Float64Array | undefined;
-  /** By replica: items encoded for others. */
-  #encoded: Float64Array | undefined;
+  readonly #totals: ReplicaTotals;
   #ended = 0;
   #nowUs = FLOAT_ZERO;
 
@@ -116,6 +109,7 @@ class Simulation implements EngineListener {
     this.#request = new SimulatedRequest(input.workload, input.modelName);
     this.#arrivals = new Arrivals(input.workload);
     this.#columns = emptyColumns(input, this.#arrivals.reactsToEnds);
+    this.#totals = new ReplicaTotals(input);
     if (input.gateway !== undefined) this.#gateway = new Gateway(input.gateway);
     if (input.patience !== undefined) {
       this.#patience = new Patience(input.patience, input.seed);
@@ -146,9 +140,6 @@ class Simulation implements EngineListener {
       for (let index = 0; index < pool.replicas; index++) this.#addReplica(pool, index, streams, needs.kvEvents);
     }
     this.#tree = new EventTree(this.#engines.length);
-    this.#completed = new Float64Array(this.#engines.length);
-    this.#promptTokens = new Float64Array(this.#engines.length);
-    this.#cachedTokens = new Float64Array(this.#engines.length);
     const names = this.#members.map(({ endpoint }) => endpoint.name);
     const sheddable = input.workload.classes?.some(({ priority }) => priority < 0) ?? false;
     if (needs.metrics || (sheddable && needs.metricsForSheddable)) {
@@ -393,12 +384,10 @@ class Simulation implements EngineListener {
   #newEncodeStage(given: DisaggregationInput, items: ItemRows, links: SharedLinks): EncodeStage {
     const columns = emptyEncodeColumns(this.#input.workload.count);
     this.#columns.encode = columns;
-    const encoded = new Float64Array(this.#input.pools.reduce((sum, pool) => sum + pool.replicas, 0));
-    this.#encoded = encoded;
     const legHost = this.#legHost();
     const host: EncodeHost = Object.assign(legHost, {
       itemEncoded: (replica: number) => {
-        encoded[replica]!++;
+        this.#totals.encoded![replica]!++;
       },
       encoded: (row: number, ticket: number, prefillReplica: number) => this.#serve(row, ticket, prefillReplica),
     });
@@ -467,8 +456,6 @@ class Simulation implements EngineListener {
     const input = this.#input;
     const columns = emptyDisaggregationColumns(input.workload.count);
     this.#columns.disaggregation = columns;
-    const replicas = input.pools.reduce((sum, pool) => sum + pool.replicas, 0);
-    this.#prefilled = new Float64Array(replicas);
     return new Disaggregation(given, this.#legHost(), columns, input, links);
   }
 
@@ -496,7 +483,7 @@ class Simulation implements EngineListener {
         change(replica, (engine) => engine.releaseHeld(slot, this.#nowUs));
       },
       promptFinished: (replica) => {
-        this.#prefilled![replica]!++;
+        this.#totals.prefilled![replica]!++;
       },
       loadFailed: (replica, slot, tokens) => change(replica, (engine) => engine.loadFailed(slot, tokens, this.#nowUs)),
       abort: (replica, slot) => change(replica, (engine) => engine.abort(slot, this.#nowUs)),
@@ -521,10 +508,10 @@ class Simulation implements EngineListener {
   #promptScheduled(replica: number, row: number, cachedTokens: number): void {
     const columns = this.#columns;
     columns.scheduledUs[row] = this.#nowUs;
-    this.#promptTokens[replica]! += columns.promptTokens[row]!;
+    this.#totals.promptTokens[replica]! += columns.promptTokens[row]!;
     if (cachedTokens === 0) return;
     columns.cachedTokens[row] = cachedTokens;
-    this.#cachedTokens[replica]! += cachedTokens;
+    this.#totals.cachedTokens[replica]! += cachedTokens;
   }
 
   firstToken(slot: number): void {
@@ -551,34 +538,15 @@ class Simulation implements EngineListener {
     }
     columns.finishUs[row] = nowUs;
     columns.outcome[row] = Outcome.completed;
-    this.#completed[columns.replica[row]!]!++;
+    this.#totals.completed[columns.replica[row]!]!++;
     if (this.#tellEnded) this.#router.responseEnded(requests.ticket[slot]!, nowUs);
     requests.release(slot);
     this.#leave(row);
   }
 
   #summarise({ engine, endpoint, pool }: Member, index: number): ReplicaSummary {
-    const { counters, evictedBlocks, totalBlocks } = engine;
-    const loads = this.#lora?.loadsOf(index);
-    return {
-      name: endpoint.name,
-      pool: pool.name,
-      steps: counters.steps,
-      busyUs: counters.busyUs + 0,
-      completed: this.#completed[index]!,
-      ...(this.#prefilled === undefined ? {} : { prefilledForOthers: this.#prefilled[index]! }),
-      ...(loads === undefined ? {} : { adapterLoads: loads }),
-      ...(this.#encoded === undefined ? {} : { encodedForOthers: this.#encoded[index]! }),
-      prefillTokens: counters.prefillTokens,
-      decodeTokens: counters.decodeTokens,
-      promptTokens: this.#promptTokens[index]!,
-      cachedTokens: this.#cachedTokens[index]!,
-      preemptions: counters.preemptions,
-      evictedBlocks,
-      peakRunning: counters.peakRunning,
-      peakWaiting: counters.peakWaiting,
-      peakKvUsageFraction: 1 - counters.leastFreeBlocks / totalBlocks,
-    };
+    const named = { name: endpoint.name, pool: pool.name };
+    return this.#totals.summary(index, named, engine, this.#lora?.loadsOf(index));
   }
 
   /** When each row arrived. Rows that wait for nothing arrive when the workload says, unless the run was stopped first. */
@@ -603,21 +571,4 @@ class Simulation implements EngineListener {
       stopped,
     };
   }
-}
-
-function emptyColumns({ workload }: SimulationInput, reactsToEnds: boolean): Writable<RequestColumns> {
-  const { count } = workload;
-  return {
-    count,
-    promptTokens: workload.promptTokens,
-    outputTokens: new Int32Array(count),
-    arrivalUs: reactsToEnds ? new Float64Array(count).fill(NaN) : workload.arrivalUs,
-    scheduledUs: new Float64Array(count).fill(NaN),
-    firstTokenUs: new Float64Array(count).fill(NaN),
-    finishUs: new Float64Array(count).fill(NaN),
-    replica: new Int32Array(count).fill(-1),
-    cachedTokens: new Int32Array(count),
-    preemptions: new Uint16Array(count),
-    outcome: new Uint8Array(count),
-  };
 }
