@@ -1,27 +1,48 @@
 import { eventKey, keyPhase, keyTimeUs, Phase } from "../kernel/phases.ts";
 import type { Engine, EngineCounters, EngineGauges } from "./engine-listener.ts";
+import type { StepTimeModel } from "./step-time-model.ts";
+
+/** Largest batch that vLLM 0.19 has a CUDA graph for: `_set_cudagraph_sizes` (`config/vllm.py`), but for few sequences. */
+const MOST_GRAPH_TOKENS = 512;
 
 /** An engine, made with `lockstep`, whose next event a group may put off. */
-export type LockstepEngine = { -readonly [K in keyof Engine]: Engine[K] };
+export interface LockstepEngine extends Omit<Engine, "nextKey"> {
+  nextKey: number;
+  /** Of the step in progress. */
+  readonly stepTokens: number;
+}
 
 /**
  * Data-parallel ranks that share their experts, and so make each forward pass together: the tokens of all meet in every
  * layer's exchange. A step starts at one moment on all ranks that have work, takes the longest of the times that their own
- * batches would take, and ends at one moment. A rank without work runs a dummy batch along, which adds nothing to the
- * longest; what arrives at it, or is aborted there, waits for the end of the step. A group without work is idle.
+ * batches would take, and ends at one moment. A rank without work runs a dummy batch of one token along, which adds nothing
+ * to the longest; what arrives at it, or is aborted there, waits for the end of the step. A group without work is idle.
+ *
+ * What ranks compute for one another, `sharedUs`, is in the longest with the tokens of all: the mean of the ranks'. Where
+ * the largest batch has a CUDA graph, all are padded to its tokens, and those are the mean; of what else padding makes
+ * longer nothing is said, which matters where a smaller batch has much more context than the largest.
  *
  * vLLM 0.19: `DPEngineCoreProc.run_busy_loop` (`v1/engine/core.py`) takes input between steps only, and runs
  * `execute_dummy_batch` where a rank has nothing while another has; `coordinate_batch_across_dp` (`v1/worker/dp_utils.py`)
- * pads all to the most tokens under a CUDA graph, so the longest batch with the tokens of the largest one decides: for
- * decode batches the largest is the longest, but where a smaller one has much more context. SGLang: ranks of DP attention
- * agree on each batch in `prepare_mlp_sync_batch` (`managers/scheduler.py`).
+ * pads where all ranks have a graph. SGLang: ranks of DP attention agree on each batch in `prepare_mlp_sync_batch`
+ * (`managers/scheduler.py`); that it pads as vLLM does is assumed.
  *
  * Each step is an event per rank: there are no stretches, as what decides on a step's time changes with every rank's batch.
  */
 export class LockstepGroup {
+  readonly #sharedUs: (tokens: number) => number;
+  #ranks = 0;
   /** Of the step in progress, or the last one. */
   #startUs: number = -Infinity;
   #endUs: number = -Infinity;
+  /** Of the ranks in that step: the longest time of what they compute for themselves, the most tokens, and those of all. */
+  #longestOwnUs = 0;
+  #mostTokens = 0;
+  #allTokens = 0;
+
+  constructor({ sharedUs }: StepTimeModel) {
+    this.#sharedUs = sharedUs ?? (() => 0);
+  }
 
   get endUs(): number {
     return this.#endUs;
@@ -29,6 +50,7 @@ export class LockstepGroup {
 
   /** Takes an engine in as a rank. */
   join(engine: LockstepEngine): LockstepRank {
+    this.#ranks++;
     return new LockstepRank(engine, this);
   }
 
@@ -38,10 +60,20 @@ export class LockstepGroup {
     return timeUs > this.#startUs ? this.#endUs : this.#startUs;
   }
 
-  /** A rank has started a step that would end at `endUs` if it were alone. */
-  started(startUs: number, endUs: number): void {
-    this.#endUs = this.#startUs === startUs ? Math.max(this.#endUs, endUs) : endUs;
-    this.#startUs = startUs;
+  /** A rank has started a step of so many tokens, which would end at `endUs` if all had a batch like it. */
+  started(startUs: number, endUs: number, tokens: number): void {
+    if (startUs !== this.#startUs) {
+      this.#startUs = startUs;
+      this.#longestOwnUs = 0;
+      this.#mostTokens = 0;
+      this.#allTokens = this.#ranks;
+    }
+    this.#longestOwnUs = Math.max(this.#longestOwnUs, endUs - startUs - this.#sharedUs(tokens));
+    this.#mostTokens = Math.max(this.#mostTokens, tokens);
+    this.#allTokens += tokens - 1;
+    const padded = this.#mostTokens <= MOST_GRAPH_TOKENS;
+    const sharedTokens = padded ? this.#mostTokens : Math.ceil(this.#allTokens / this.#ranks);
+    this.#endUs = startUs + Math.max(1, Math.round(this.#longestOwnUs + this.#sharedUs(sharedTokens)));
   }
 }
 
@@ -69,7 +101,7 @@ export class LockstepRank implements Engine {
     engine.nextKey = key;
     engine.run(false);
     const starts = keyPhase(key) === Phase.stepStart && keyPhase(engine.nextKey) === Phase.stepEnd;
-    if (starts) this.#group.started(keyTimeUs(key), keyTimeUs(engine.nextKey));
+    if (starts) this.#group.started(keyTimeUs(key), keyTimeUs(engine.nextKey), engine.stepTokens);
   }
 
   get counters(): EngineCounters {

@@ -89,6 +89,10 @@ export class PlainReplica implements Engine {
     return this.#cache.totalBlocks;
   }
 
+  get stepTokens(): number {
+    return [...this.#scheduled.values()].reduce((sum, tokens) => sum + tokens, 0);
+  }
+
   get evictedBlocks(): number {
     return this.#cache.evictedBlocks;
   }

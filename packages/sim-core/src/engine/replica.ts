@@ -230,6 +230,12 @@ export class Replica implements Engine {
     return this.#cache.totalBlocks;
   }
 
+  get stepTokens(): number {
+    let tokens = this.#stepDecodes + this.#singles.count;
+    for (let index = 0; index < this.#chunks.count; index++) tokens += this.#chunks.newTokens[index]!;
+    return tokens;
+  }
+
   get evictedBlocks(): number {
     return this.#cache.evictedBlocks;
   }

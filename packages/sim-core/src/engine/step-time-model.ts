@@ -28,4 +28,9 @@ export interface StepTimeModel {
   mixedStepUs(decodeSeqs: number, decodeContextTokens: number, chunks: PrefillChunks): number;
   /** What no hardware of this kind can beat for the same batch: peak FLOP/s and peak bandwidth, no overhead. */
   floorUs(decodeSeqs: number, decodeContextTokens: number, chunks: PrefillChunks): number;
+  /**
+   * Of the time of a step of so many tokens, what data-parallel ranks compute for one another, each having as many: routed
+   * experts. Absent: nothing, or not told apart.
+   */
+  readonly sharedUs?: (tokens: number) => number;
 }

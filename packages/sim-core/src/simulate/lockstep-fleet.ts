@@ -17,12 +17,14 @@ export class LockstepFleet {
   readonly #places: (Place | undefined)[] = [];
 
   /** Takes in the fleet's next replica, the `index`-th of its pool; what the fleet drives in its place. */
-  add(engine: LockstepEngine, { lockstepRanks: ranks }: PoolInput, index: number): Engine {
+  add(engine: LockstepEngine, { lockstepRanks: ranks, stepTime }: PoolInput, index: number): Engine {
     const { length: first } = this.#places;
     let place: Place | undefined;
     if (ranks !== undefined) {
       place =
-        index % ranks > 0 ? this.#places[first - 1]! : { group: new LockstepGroup(), first, end: first, keysOfUs: NaN };
+        index % ranks > 0
+          ? this.#places[first - 1]!
+          : { group: new LockstepGroup(stepTime), first, end: first, keysOfUs: NaN };
       place.end++;
     }
     this.#places.push(place);

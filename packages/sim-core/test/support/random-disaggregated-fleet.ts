@@ -100,7 +100,10 @@ export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc
       replicas: given.replicas[index]! * (index === given.lockstep ? given.lockstepRanks : 1),
       ...(index === given.lockstep ? { lockstepRanks: given.lockstepRanks } : {}),
       profile: profile({ ...given, ...given.rules, blockSizeTokens: 16 }),
-      stepTime: bentStepTime([321.7, 612.3, 1_234.5][index]!, 7.3, 0.11),
+      stepTime: {
+        ...bentStepTime([321.7, 612.3, 1_234.5][index]!, 7.3, 0.11),
+        sharedUs: (tokens: number) => 17.3 + 1.9 * tokens,
+      },
       numGpuBlocks: Math.ceil(most / 16) + 1 + given.spareBlocks,
       labels: { "llm-d.ai/role": role },
     })).filter(({ replicas }) => replicas > 0);

@@ -90,7 +90,7 @@ export const randomFleet: fc.Arbitrary<SimulationInput> = fc
       replicas: replicas * (lockstepRanks ?? 1),
       ...(lockstepRanks === undefined ? {} : { lockstepRanks }),
       profile: profile({ ...given, ...given.rules, blockSizeTokens: 16 }),
-      stepTime: bentStepTime(baseUs, 7.3, 0.11),
+      stepTime: { ...bentStepTime(baseUs, 7.3, 0.11), sharedUs: (tokens: number) => 17.3 + 1.9 * tokens },
       numGpuBlocks: Math.ceil(most / 16) + 1 + given.spareBlocks,
       labels: {},
     });

@@ -74,6 +74,7 @@ interface Mixer {
 
 class RooflineStepTime implements StepTimeModel {
   readonly floorUs: StepTimeModel["floorUs"];
+  readonly sharedUs: (tokens: number) => number;
   readonly #mixers: readonly Mixer[];
   readonly #layersUs: Memo;
   readonly #headUs: Memo;
@@ -88,6 +89,8 @@ class RooflineStepTime implements StepTimeModel {
     this.floorUs = hardwareFloor(options, peaks, mixers);
     this.#contextKnots = contextKnots(options);
     this.#layersUs = new Memo(tokens.layersUs);
+    const expertsUs = new Memo(tokens.expertsUs);
+    this.sharedUs = (count) => expertsUs.at(count);
     this.#headUs = new Memo(tokens.headUs);
     this.#mixers = mixers.map(({ layers, time }) => ({
       layers,

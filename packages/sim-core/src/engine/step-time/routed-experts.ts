@@ -13,14 +13,19 @@ function expertLayout(options: RooflineOptions): { ranks: number; slices: number
   return { ranks: expertParallel, slices: (tensorParallel * dataParallel) / expertParallel };
 }
 
-/**
- * Time of one layer's routed experts on the hottest device, the tokens' way there and back included, for a batch of so
- * many tokens on each data-parallel rank.
- */
-export function routedExperts(options: RooflineOptions, peaks: DevicePeaks): (tokens: number) => number {
+/** Times of one layer's routed experts for a batch of so many tokens on each data-parallel rank. */
+export interface RoutedExperts {
+  /** On the hottest device. */
+  computeUs(tokens: number): number;
+  /** The tokens' way there and back. */
+  exchangeUs(tokens: number): number;
+}
+
+/** The routed experts of a model on its devices; none where it has none. */
+export function routedExperts(options: RooflineOptions, peaks: DevicePeaks): RoutedExperts {
   const { model, dataParallel = 1, expertSkew = 1 } = options;
   const { moe, weightFormat } = model;
-  if (moe === undefined) return () => 0;
+  if (moe === undefined) return { computeUs: () => 0, exchangeUs: () => 0 };
   const format = linearFormat(peaks, weightFormat);
   const own = efficiencyOf(options.accelerator).efficiencies.experts ?? {};
   // Weights that are only stored small have kernels of their own, which unpack them.
@@ -32,10 +37,12 @@ export function routedExperts(options: RooflineOptions, peaks: DevicePeaks): (to
   const skew = ranks === 1 ? 1 : expertSkew;
   const layer: DeviceExperts = { hiddenSize: moe.width, intermediateSize, experts, topK, matrices, ranks, skew };
   const size = log2(matrices * moe.width * intermediateSize);
-  const exchangeUs = allToAllTime(options, format.activationBytes);
-  return (tokens) => {
-    const all = tokens * dataParallel;
-    const efficiency = gridAt(grid, log2((all * topK * skew) / experts), size, log2(experts / ranks));
-    return expertsIdealUs(peaks, format, all, layer) / efficiency + exchangeUs(tokens);
+  return {
+    computeUs(tokens) {
+      const all = tokens * dataParallel;
+      const efficiency = gridAt(grid, log2((all * topK * skew) / experts), size, log2(experts / ranks));
+      return expertsIdealUs(peaks, format, all, layer) / efficiency;
+    },
+    exchangeUs: allToAllTime(options, format.activationBytes),
   };
 }

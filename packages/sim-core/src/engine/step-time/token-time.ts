@@ -17,6 +17,8 @@ import { smallKernels } from "./small-kernels.ts";
 export interface TokenTime {
   /** Everything but attention and the output head, all layers. */
   layersUs(tokens: number): number;
+  /** Of that, the routed experts, without the tokens' way to them. */
+  expertsUs(tokens: number): number;
   /** Final norm, output head and sampling, for the rows that sample. */
   headUs(rows: number): number;
 }
@@ -95,11 +97,13 @@ export function tokenTime(options: RooflineOptions, peaks: DevicePeaks): TokenTi
       }
       if (expertLayers > 0) {
         const router = linear.plainUs(tokens, [moe!.experts, hiddenSize]);
-        us += expertLayers * (routed(tokens) + sum(linear, tokens, beside) + router);
+        const routedUs = routed.computeUs(tokens) + routed.exchangeUs(tokens);
+        us += expertLayers * (routedUs + sum(linear, tokens, beside) + router);
       }
       for (const { layers, widths } of networks) us += layers * sum(linear, tokens, widths);
       return us;
     },
+    expertsUs: (tokens) => expertLayers * routed.computeUs(tokens),
     headUs: (rows) => (rows === 0 ? 0 : linear.plainUs(rows, [model.vocabSize / tensorParallel, hiddenSize])),
   };
 }

@@ -18,8 +18,14 @@ const stepTime: StepTimeModel = {
 };
 
 /** Ranks that get the rows in turn. */
-function ranks(given: readonly Row[], lockstepRanks = 2, more: Partial<SimulationInput> = {}, replicas = 2) {
-  const input = onePool(rows(given), { replicas, preset: "round-robin", ...more }, {}, stepTime);
+function ranks(
+  given: readonly Row[],
+  lockstepRanks = 2,
+  more: Partial<SimulationInput> = {},
+  replicas = 2,
+  time = stepTime,
+) {
+  const input = onePool(rows(given), { replicas, preset: "round-robin", ...more }, {}, time);
   const pools = input.pools.map((pool) => ({ ...pool, lockstepRanks }));
   const both = (["fast", "plain"] as const).map((path) => simulate({ ...input, pools, path }));
   const seen = both.map(({ requests, replicas, itl }) => ({ requests, replicas, itl: itl.counts }));
@@ -90,5 +96,22 @@ describe("ranks that step together", () => {
     const groupOf = [...requests.replica].map((replica) => Math.floor(replica / 2));
     expect(groupOf.slice(0, 4).sort()).toEqual([0, 0, 1, 1]);
     for (let row = 0; row < 4; row++) expect(requests.finishUs[row]).toBe(groupOf[row] === groupOf[4] ? 1_200 : 700);
+  });
+
+  it("compute what they share for all: padded to the largest batch under a graph, the mean without one", () => {
+    // Of the 10 us of each token 4 are spent on the experts.
+    const sharing = { ...stepTime, sharedUs: (tokens: number) => 4 * tokens };
+    const firstTokens = (prompt: number, atUs: number, more: readonly Row[]) =>
+      ranks([...more, { atUs, prompt, output: 1 }], 2, {}, 2, sharing).requests.firstTokenUs.at(-1);
+    // Alone: 512 tokens on both ranks are 100 + 5,120 us; of 513 and a dummy's one the mean is 257: 100 + 6 * 513 + 4 * 257.
+    expect(firstTokens(512, 0, [])).toBe(5_220);
+    expect(firstTokens(513, 0, [])).toBe(4_206);
+    // Beside a decode, which starts at 1,700 after a prompt of 20 and 14 tokens, the same.
+    const decoding = { atUs: 0, prompt: 20, output: 99 };
+    expect(firstTokens(513, 1_650, [decoding])).toBe(1_700 + 4_206);
+    // Even load: as if each had it alone. 600 tokens on both ranks.
+    expect(firstTokens(600, 0, [{ atUs: 0, prompt: 600, output: 1 }])).toBe(6_100);
+    // Uneven: the longest's own part, and the mean of 600 and 514 tokens.
+    expect(firstTokens(600, 0, [{ atUs: 0, prompt: 514, output: 1 }])).toBe(100 + 6 * 600 + 4 * 557);
   });
 });

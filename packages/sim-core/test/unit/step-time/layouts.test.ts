@@ -11,6 +11,20 @@ const prompt = (newTokens: number, cached = 0) => ({
   completing: 1,
 });
 
+describe("what data-parallel ranks share", () => {
+  it("is the time of the experts for the tokens of all ranks", () => {
+    const wide = roofline("h200", "deepseek-v3", 1, { dataParallel: 16, expertParallel: 16 });
+    // The same experts on each of the sixteen, without data parallelism: the batch of one rank is that of all.
+    const narrow = roofline("h200", "deepseek-v3", 16, { expertParallel: 16 });
+    for (const tokens of [1, 8, 64, 1024]) {
+      expect(wide.sharedUs!(tokens)).toBeCloseTo(narrow.sharedUs!(16 * tokens), 6);
+      expect(wide.sharedUs!(tokens)).toBeGreaterThan(0);
+      expect(wide.sharedUs!(tokens)).toBeLessThan(wide.mixedStepUs(0, 0, prompt(tokens)));
+    }
+    expect(roofline("h100", "llama-3.1-8b", 1, {}).sharedUs!(1024)).toBe(0);
+  });
+});
+
 describe("pipeline parallelism", () => {
   it("wastes (p - 1) / (m + p - 1) of a drained pipeline", () => {
     for (const stages of [1, 2, 4, 7]) {

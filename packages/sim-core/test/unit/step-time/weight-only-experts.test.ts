@@ -14,7 +14,7 @@ function layerUs(accelerator: string, tensorParallel: number, tokens: number): n
     maxNumBatchedTokens: 8192,
     maxModelLenTokens: 131_072,
   };
-  return routedExperts(options, devicePeaks(options.accelerator))(tokens);
+  return routedExperts(options, devicePeaks(options.accelerator)).computeUs(tokens);
 }
 
 /** vLLM 0.24's Triton kernel, gpt-oss-120b, a layer's 128 experts: milliseconds in aiconfigurator's `moe_perf` tables. */
