@@ -300,7 +300,9 @@ ${measuredRunTable()}
   context; reading and writing its compressors' states and the projection before the layer that drafts cost nothing.
   Hyper-connections: six kernels a layer that move all residual streams, whole on every device. No measured point has it.
 - All-to-all: 20 us each way and 0.88 of the link, of the network beyond the link's domain (DeepEP's README).
-- Data-parallel ranks: each takes the time of a batch like its own on every rank; they do not wait for the longest.
+- Data-parallel ranks that share experts step together and take the time of the longest, with the experts' time for the mean of
+  the ranks' tokens; up to 512 tokens, the largest batch with a CUDA graph, for those of the largest. The exchange is the longest
+  rank's own: its link decides. With even load, as in the tables above, this is the time of a batch like its own on every rank.
 - MXFP4 and INT4 weights are computed in BF16; W4A16 NVFP4 as NVFP4. On H100 and H200 experts in MXFP4 take as long as
   their kernels from 4 tokens an expert on. With fewer the kernels, measured with tokens sent at random, take longer than
   whole decode steps of gpt-oss do, and on Blackwell published runs use another kernel: there as BF16.
