@@ -100,7 +100,8 @@ test("JSON that was damaged is refused with a reason, or is JSON still", () => {
 test("what Go's writer would write reads back the same", () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
-      expect(JSON.parse(goJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      // Minus zero too, which Go writes as such and JSON.stringify does not.
+      expect(JSON.parse(goJson(value))).toEqual(value);
     }),
   );
 });
