@@ -1,26 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { SimulationInput } from "../../src/simulate/input.ts";
 import { Outcome } from "../../src/simulate/result.ts";
 import { randomEncodeFleet } from "../support/random-encode-fleet.ts";
 import { simulateSmall } from "../support/random-fleet.ts";
+import { expectSameOnBothPaths } from "../support/same-on-both-paths.ts";
 
 const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 150);
 
-/** All that a run gives, but for the number of events, which the two paths differ in. */
-function everything(input: SimulationInput) {
-  const { events: _events, itl, ...result } = simulateSmall({ ...input, seriesIntervalUs: 777 });
-  return { ...result, itl: itl.counts };
-}
-
 describe("laws of encoding on other pods", () => {
   it("a fleet of fast engines is a fleet of plain engines", () => {
-    fc.assert(
-      fc.property(randomEncodeFleet, (input) => {
-        expect(everything({ ...input, path: "plain" })).toEqual(everything({ ...input, path: "fast" }));
-      }),
-      { numRuns },
-    );
+    expectSameOnBothPaths(randomEncodeFleet, { numRuns });
   });
 
   it("nothing is lost, and each item is encoded once", () => {

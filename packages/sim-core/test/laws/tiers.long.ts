@@ -1,21 +1,9 @@
-import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import type { SimulationInput } from "../../src/simulate/input.ts";
-import { simulateSmall } from "../support/random-fleet.ts";
+import { describe, it } from "vitest";
 import { randomTieredFleet } from "../support/random-tiered-fleet.ts";
-
-function everything(input: SimulationInput) {
-  const { events: _events, itl, ...result } = simulateSmall({ ...input, seriesIntervalUs: 777 });
-  return { ...result, itl: itl.counts };
-}
+import { expectSameOnBothPaths } from "../support/same-on-both-paths.ts";
 
 describe("a fleet with tiers below HBM", () => {
   it("is the same of fast and of plain engines, on 10,000 random scenarios", () => {
-    fc.assert(
-      fc.property(randomTieredFleet, (input) => {
-        expect(everything({ ...input, path: "plain" })).toEqual(everything({ ...input, path: "fast" }));
-      }),
-      { numRuns: 10_000, endOnFailure: process.env.CI !== undefined },
-    );
+    expectSameOnBothPaths(randomTieredFleet, { numRuns: 10_000, endOnFailure: process.env.CI !== undefined });
   });
 });

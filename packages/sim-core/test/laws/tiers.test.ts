@@ -1,27 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { SimulationInput } from "../../src/simulate/input.ts";
 import { Outcome } from "../../src/simulate/result.ts";
 import { withPrivateRows } from "../support/private-rows.ts";
 import { randomFleet, simulateSmall } from "../support/random-fleet.ts";
 import { networkOf, randomChain, randomTieredFleet } from "../support/random-tiered-fleet.ts";
+import { everything, expectSameOnBothPaths } from "../support/same-on-both-paths.ts";
 
 const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 150);
 
-/** All that a run gives, but for the number of events, which the two paths differ in. */
-function everything(input: SimulationInput) {
-  const { events: _events, itl, ...result } = simulateSmall({ ...input, seriesIntervalUs: 777 });
-  return { ...result, itl: itl.counts };
-}
-
 describe("laws of tiers below HBM", () => {
   it("a fleet of fast engines is a fleet of plain engines", () => {
-    fc.assert(
-      fc.property(randomTieredFleet, (input) => {
-        expect(everything({ ...input, path: "plain" })).toEqual(everything({ ...input, path: "fast" }));
-      }),
-      { numRuns },
-    );
+    expectSameOnBothPaths(randomTieredFleet, { numRuns });
   });
 
   it("what only one request can name is written alike, whether another replica could look for it or not", () => {
