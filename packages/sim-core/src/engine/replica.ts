@@ -21,7 +21,7 @@ import type { EngineProfile } from "./profile.ts";
 import type { PromptItems } from "./prompt-items.ts";
 import type { PromptStreams } from "./prompt-streams.ts";
 import { RequestList, RequestState, type RequestsInFlight } from "./requests-in-flight.ts";
-import type { RulesHost, SchedulingRules } from "./scheduling-rules.ts";
+import type { LoadStart, RulesHost, SchedulingRules } from "./scheduling-rules.ts";
 import { SglangRules } from "./sglang-rules.ts";
 import { ShownGauges } from "./shown-gauges.ts";
 import { StepChunks } from "./step-chunks.ts";
@@ -31,16 +31,6 @@ import { StretchClock } from "./stretch-clock.ts";
 import { WaitingQueue } from "./waiting-queue.ts";
 
 const NONE = -1;
-
-/** What became of the head of the queue where a connector has a say. */
-const Head = {
-  /** Nothing to load: it is admitted as ever. */
-  own: 0,
-  /** It has left the queue. */
-  gone: 1,
-  /** It does not fit. */
-  blocked: 2,
-} as const;
 
 /** What the engine is doing. */
 const Mode = {
@@ -213,7 +203,7 @@ export class Replica implements Engine {
         return replica.#nowUs;
       },
       match: (slot) => this.#match(slot),
-      startLoad: (slot) => this.#startLoadIfAny(slot),
+      startLoad: (slot) => this.#startLoad(slot),
       admit: (slot, tokens) => this.#admitMatched(slot, tokens),
       admitLoaded: (slot, budget) => this.#admitLoaded(slot, budget),
       continuePrefill: (slot, tokens) => this.#continuePrefill(slot, tokens),
@@ -706,18 +696,18 @@ export class Replica implements Engine {
   /**
    * Lets the head of the queue, whose match in the cache is at hand, leave it for the load of what lies elsewhere. It takes
    * the blocks of its whole prompt at once, so that it can never be stopped half loaded.
-   *
-   * @returns what became of it, a `Head`
    */
-  #startLoad(connector: KvConnector, slot: number): number {
+  #startLoad(slot: number): LoadStart {
+    const connector = this.#connector;
     const cache = this.#cache;
     const requests = this.#requests;
+    if (connector === null || requests.state[slot] === RequestState.preempted) return "own";
     const hitTokens = cache.hitBlocks * this.#blockSizeTokens;
     const external = connector.matchedTokens(slot, hitTokens);
-    if (external === 0) return Head.own;
+    if (external === 0) return "own";
     const numTokens = requests.numTokens[slot]!;
     const blocks = Math.ceil(numTokens / this.#blockSizeTokens) - cache.hitBlocks;
-    if (blocks > cache.freeBlocks - cache.hitFreeBlocks) return Head.blocked;
+    if (blocks > cache.freeBlocks - cache.hitFreeBlocks) return "blocked";
     this.#waiting.startLoading(slot);
     if (cache.hitBlocks > 0) cache.acquireHit(slot, this.#fullBlocksOf);
     cache.take(blocks);
@@ -725,7 +715,7 @@ export class Replica implements Engine {
     const computed = hitTokens + external;
     requests.computedTokens[slot] = computed < numTokens ? computed : numTokens - 1;
     connector.startLoad(slot, hitTokens, external, this.#nowUs);
-    return Head.gone;
+    return "gone";
   }
 
   /**
@@ -769,10 +759,10 @@ export class Replica implements Engine {
       }
       const numTokens = requests.numTokens[slot]!;
       this.#match(slot);
-      if (connector !== null && requests.state[slot] !== RequestState.preempted) {
-        const head = this.#startLoad(connector, slot);
-        if (head === Head.gone) continue;
-        if (head === Head.blocked) break;
+      if (connector !== null) {
+        const start = this.#startLoad(slot);
+        if (start === "gone") continue;
+        if (start === "blocked") break;
       }
       const hitTokens = cache.hitBlocks * blockSizeTokens;
       let tokens = numTokens - hitTokens;
@@ -817,12 +807,6 @@ export class Replica implements Engine {
     this.#enterRunning(slot, hitTokens);
     this.#encoder?.add(slot, hitTokens, tokens, true);
     this.#addChunk(slot, tokens);
-  }
-
-  #startLoadIfAny(slot: number): "own" | "gone" | "blocked" {
-    if (this.#connector === null || this.#requests.state[slot] === RequestState.preempted) return "own";
-    const head = this.#startLoad(this.#connector, slot);
-    return head === Head.own ? "own" : head === Head.gone ? "gone" : "blocked";
   }
 
   #continuePrefill(slot: number, tokens: number): void {

@@ -5,6 +5,12 @@ import type { RequestList, RequestsInFlight } from "./requests-in-flight.ts";
 import type { StepChunks } from "./step-chunks.ts";
 import type { WaitingQueue } from "./waiting-queue.ts";
 
+/**
+ * What became of the head of the queue where blocks may lie elsewhere: "own" when there is nothing to load and it is admitted
+ * as ever, "gone" when it has left the queue, "blocked" when it does not fit.
+ */
+export type LoadStart = "own" | "gone" | "blocked";
+
 /** What an engine's scheduling rules read and change. */
 export interface RulesHost {
   readonly requests: RequestsInFlight;
@@ -21,11 +27,8 @@ export interface RulesHost {
   readonly nowUs: number;
   /** Looks up what the cache has of the head of the queue. */
   match(slot: number): void;
-  /**
-   * Lets the head, whose match is at hand, leave the queue for the load of what lies elsewhere: "own" when there is nothing
-   * to load, "blocked" when it does not fit.
-   */
-  startLoad(slot: number): "own" | "gone" | "blocked";
+  /** Lets the head, whose match is at hand, leave the queue for the load of what lies elsewhere. */
+  startLoad(slot: number): LoadStart;
   /** Admits the head with its match, to compute `tokens`, whose blocks are there. */
   admit(slot: number, tokens: number): void;
   /** Admits the head, whose blocks were loaded; returns how many tokens it computes, `budget` at most. */
