@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { namedStream } from "../../src/kernel/random.ts";
 import { simulate } from "../../src/simulate/simulate.ts";
+import { networkOf } from "../support/network-of.ts";
 import { onePool } from "../support/one-replica.ts";
-import { networkOf, tier } from "../support/random-tiered-fleet.ts";
+import { tier } from "../support/random-tiered-fleet.ts";
 import { type Row, rows } from "../support/rows.ts";
 
 const PREFIXES = 500;

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Outcome } from "../../src/simulate/result.ts";
+import { networkOf } from "../support/network-of.ts";
 import { withPrivateRows } from "../support/private-rows.ts";
 import { randomFleet, simulateSmall } from "../support/random-fleet.ts";
-import { networkOf, randomChain, randomTieredFleet } from "../support/random-tiered-fleet.ts";
+import { randomChain, randomTieredFleet } from "../support/random-tiered-fleet.ts";
 import { everything, expectSameOnBothPaths } from "../support/same-on-both-paths.ts";
 
 const numRuns = Number(process.env.WINDTUNNEL_LAW_RUNS ?? 150);

@@ -1,12 +1,9 @@
 import { loadEndpointPickerConfig } from "@windtunnel/router-policies";
 import fc from "fast-check";
-import { acceleratorNamed } from "../../src/hardware/catalogue.ts";
-import { FleetNetwork } from "../../src/network/fleet-network.ts";
-import { Placement } from "../../src/network/placement.ts";
-import { defaultTopology } from "../../src/network/topology.ts";
 import type { SimulationInput } from "../../src/simulate/input.ts";
 import { bentStepTime } from "./bent-step-time.ts";
 import { profile } from "./drive-engine.ts";
+import { networkOf } from "./network-of.ts";
 import { randomAdapters, servingAdapters } from "./random-adapters.ts";
 import { randomWorkload } from "./random-workload.ts";
 import { ALWAYS_DISAGGREGATE, disaggregation } from "./two-pods.ts";
@@ -45,18 +42,6 @@ schedulingProfiles:
 `;
 
 const ROLES = ["prefill", "decode", "prefill-decode"] as const;
-
-/** Links between the pods of these pools, one device each. */
-export function networkOf(pools: SimulationInput["pools"]): FleetNetwork {
-  const unplaced = pools.map(({ name, replicas }) => ({
-    ...{ name, replicas, devicesPerReplica: 1 },
-    accelerator: acceleratorNamed("h100-sxm"),
-  }));
-  const topology = defaultTopology(unplaced);
-  const placement = new Placement(topology);
-  for (const pool of unplaced) placement.place(pool, {});
-  return new FleetNetwork(topology, placement.replicas);
-}
 
 /** Small fleets of prefill pods, decode pods, and pods that do both for one another, with KV memory that is short. */
 export const randomDisaggregatedFleet: fc.Arbitrary<SimulationInput> = fc

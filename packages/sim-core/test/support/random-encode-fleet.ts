@@ -2,7 +2,8 @@ import { loadEndpointPickerConfig } from "@windtunnel/router-policies";
 import fc from "fast-check";
 import type { SimulationInput } from "../../src/simulate/input.ts";
 import { encodeConfig } from "./encode-pods.ts";
-import { networkOf, randomDisaggregatedFleet } from "./random-disaggregated-fleet.ts";
+import { networkOf } from "./network-of.ts";
+import { randomDisaggregatedFleet } from "./random-disaggregated-fleet.ts";
 import { itemShares, withItems } from "./random-items.ts";
 
 /** `randomDisaggregatedFleet` with images in its prompts and pods that encode them. */

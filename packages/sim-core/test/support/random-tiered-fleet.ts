@@ -1,27 +1,11 @@
 import fc from "fast-check";
-import { acceleratorNamed } from "../../src/hardware/catalogue.ts";
-import { FleetNetwork } from "../../src/network/fleet-network.ts";
-import { Placement } from "../../src/network/placement.ts";
-import { defaultTopology } from "../../src/network/topology.ts";
 import type { SimulationInput } from "../../src/simulate/input.ts";
 import type { KvTierInput } from "../../src/tiers/tier-input.ts";
+import { networkOf } from "./network-of.ts";
 import { onOneNode } from "./one-node.ts";
 import { withPrivateRows } from "./private-rows.ts";
 import { randomDisaggregatedFleet } from "./random-disaggregated-fleet.ts";
 import { randomFleet } from "./random-fleet.ts";
-
-export const networkOf = (pools: SimulationInput["pools"]): FleetNetwork => {
-  const unplaced = pools
-    .filter(({ replicas }) => replicas > 0)
-    .map(({ name, replicas }) => ({
-      ...{ name, replicas, devicesPerReplica: 1 },
-      accelerator: acceleratorNamed("h100-sxm"),
-    }));
-  const topology = defaultTopology(unplaced);
-  const placement = new Placement(topology);
-  for (const pool of unplaced) placement.place(pool, {});
-  return new FleetNetwork(topology, placement.replicas);
-};
 
 /** A tier with everything at its default, but for what is given. */
 export const tier = (given: Partial<KvTierInput> = {}): KvTierInput => ({

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { checkLinks } from "../../../src/simulate/link-laws.ts";
 import { simulate } from "../../../src/simulate/simulate.ts";
 import { checkTiers } from "../../../src/simulate/tier-laws.ts";
+import { networkOf } from "../../support/network-of.ts";
 import { onePool } from "../../support/one-replica.ts";
-import { networkOf, tier } from "../../support/random-tiered-fleet.ts";
+import { tier } from "../../support/random-tiered-fleet.ts";
 import { rows } from "../../support/rows.ts";
 
 /** A run of two requests, the second of which loads what the first has written. */

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { StepTimeModel } from "../../../src/engine/step-time-model.ts";
 import { simulate } from "../../../src/simulate/simulate.ts";
 import type { KvTierInput } from "../../../src/tiers/tier-input.ts";
+import { networkOf } from "../../support/network-of.ts";
 import { constantStep, onePool } from "../../support/one-replica.ts";
-import { networkOf, tier } from "../../support/random-tiered-fleet.ts";
+import { tier } from "../../support/random-tiered-fleet.ts";
 import { perTokenStep, type Row, rows } from "../../support/rows.ts";
 
 /** Two blocks are what an H100's host link, 0.8 of 64 GB/s, carries in a millisecond. */
