@@ -1,3 +1,5 @@
+import { pickSpans } from "./pick-spans.ts";
+
 /**
  * Images, and audio or video, of each prompt, in CSR form: row r has items offsets[r] to offsets[r+1], in the order of its
  * tokens. An item is so many placeholder tokens of the prompt, one for each embedding that an encoder makes of it. The
@@ -12,18 +14,6 @@ export interface MultimodalItems {
 
 /** The items of rows in a new order. */
 export function pickItems(items: MultimodalItems, rows: Int32Array): MultimodalItems {
-  const offsets = new Int32Array(rows.length + 1);
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!;
-    offsets[i + 1] = offsets[i]! + items.offsets[row + 1]! - items.offsets[row]!;
-  }
-  const startTokens = new Int32Array(offsets[rows.length]!);
-  const tokens = new Int32Array(startTokens.length);
-  for (let i = 0; i < rows.length; i++) {
-    const from = items.offsets[rows[i]!]!;
-    const to = items.offsets[rows[i]! + 1]!;
-    startTokens.set(items.startTokens.subarray(from, to), offsets[i]!);
-    tokens.set(items.tokens.subarray(from, to), offsets[i]!);
-  }
-  return { offsets, startTokens, tokens };
+  const { offsets, columns } = pickSpans(items.offsets, [items.startTokens, items.tokens], rows);
+  return { offsets, startTokens: columns[0], tokens: columns[1] };
 }

@@ -1,4 +1,5 @@
 import { pickItems } from "./multimodal-items.ts";
+import { pickSpans } from "./pick-spans.ts";
 import type { PromptSegments, Workload } from "./workload.ts";
 
 /**
@@ -29,19 +30,8 @@ export function pickRows(workload: Workload, rows: Int32Array, arrivalUs: Float6
 
 /** The rows' segments in a new order; ids keep their numbers. */
 export function pickSegments(segments: PromptSegments, rows: Int32Array): PromptSegments {
-  const offsets = new Int32Array(rows.length + 1);
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!;
-    offsets[i + 1] = offsets[i]! + segments.offsets[row + 1]! - segments.offsets[row]!;
-  }
-  const ids = new Int32Array(offsets[rows.length]!);
-  const endTokens = new Int32Array(ids.length);
-  for (let i = 0; i < rows.length; i++) {
-    const from = segments.offsets[rows[i]!]!;
-    const to = segments.offsets[rows[i]! + 1]!;
-    ids.set(segments.ids.subarray(from, to), offsets[i]!);
-    endTokens.set(segments.endTokens.subarray(from, to), offsets[i]!);
-  }
+  const { offsets, columns } = pickSpans(segments.offsets, [segments.ids, segments.endTokens], rows);
+  const [ids, endTokens] = columns;
   const { idCount, outputIds } = segments;
   return {
     offsets,
